@@ -1,0 +1,161 @@
+package io.github.tensorseed;
+
+/// The laws that every device computes itself, in one pass over the tensor. Parameters are doubles; every constant that is derived from
+/// them is computed in double and rounded to the computing type (binary32; binary64 for F64 tensors) once.
+///
+/// STREAM.md, at the root of the project, has the exact operations of each.
+public sealed interface Distribution extends Initializer {
+
+  /// Uniform in \[low, high\]: `min(fma(high - low, U, low), high)` with U in (0, 1]. A type narrower than F32 rounds that value once
+  /// and may lie half a unit of its own outside.
+  record Uniform(double low, double high) implements Distribution {
+    public Uniform {
+      require(low <= high, "uniform(" + low + ", " + high + "): low must not be above high");
+    }
+
+    @Override
+    public String toString() {
+      return "uniform(" + Numbers.text(low) + ", " + Numbers.text(high) + ")";
+    }
+  }
+
+  /// Normal: `fma(std, z, mean)`, z by Box and Muller's method from two words. A std of 0 gives the mean.
+  record Normal(double mean, double std) implements Distribution {
+    public Normal {
+      requireStd("normal", mean, std);
+    }
+
+    @Override
+    public String toString() {
+      return "normal(" + Numbers.text(mean) + ", " + Numbers.text(std) + ")";
+    }
+  }
+
+  /// The exponential of a normal.
+  record LogNormal(double mean, double std) implements Distribution {
+    public LogNormal {
+      requireStd("log_normal", mean, std);
+    }
+
+    @Override
+    public String toString() {
+      return "log_normal(" + Numbers.text(mean) + ", " + Numbers.text(std) + ")";
+    }
+  }
+
+  /// Normal under the condition that it lies in \[low, high\], absolute bounds: one word per element through the inverse of the
+  /// distribution function, from the nearer tail.
+  record TruncatedNormal(double mean, double std, double low, double high) implements Distribution {
+    public TruncatedNormal {
+      requireStd("truncated_normal", mean, std);
+      require(low < high, "truncated_normal(low=" + low + ", high=" + high + "): low must be below high");
+    }
+
+    /// The probabilities from which the values are computed, of a standard normal Z.
+    ///
+    /// @param below P(Z < (low - mean) / std)
+    /// @param above P(Z > (high - mean) / std)
+    /// @param inside the probability between
+    /// @param split integers below it give the lower half of the law: (1/2 - below) / inside, times 2^32, or 2^53 for F64
+    public record Tails(double below, double above, double inside, long split) {}
+
+    /// The tails for a computing type of binary64 (`wide`) or binary32.
+    ///
+    /// @throws IllegalArgumentException if the interval has no probability that the computing type can express
+    public Tails tails(boolean wide) {
+      double a = (low - mean) / std;
+      double b = (high - mean) / std;
+      double inside = NormalTail.between(a, b);
+      double computed = wide ? inside : (float) inside;
+      require(computed > 0 && computed <= 1,
+          this + ": the interval [" + low + ", " + high + "] is " + a + " to " + b + " standard deviations from the mean and has no"
+              + " probability that " + (wide ? "binary64" : "binary32") + " can express; move the bounds nearer to the mean");
+      double below = NormalTail.upper(-a);
+      double units = wide ? 0x1p53 : 0x1p32;
+      double split = Math.rint(units * ((0.5 - below) / inside));
+      return new Tails(below, NormalTail.upper(b), inside, (long) Math.clamp(split, 0, units));
+    }
+
+    @Override
+    public String toString() {
+      return "truncated_normal(" + Numbers.text(mean) + ", " + Numbers.text(std) + ", "
+          + Numbers.text(low) + ", " + Numbers.text(high) + ")";
+    }
+  }
+
+  /// `+value` where the top bit of the element's word is 0, else `-value`.
+  record Signs(double value) implements Distribution {
+    public Signs {
+      require(Double.isFinite(value), "signs(" + value + "): the value must be finite");
+    }
+
+    @Override
+    public String toString() {
+      return "signs(" + Numbers.text(value) + ")";
+    }
+  }
+
+  /// One value everywhere; no random words.
+  record Constant(double value) implements Distribution {
+    public Constant {
+      require(Double.isFinite(value), "constant(" + value + "): the value must be finite");
+    }
+
+    @Override
+    public String toString() {
+      return value == 0 && 1 / value > 0 ? "zeros()" : value == 1 ? "ones()" : "constant(" + Numbers.text(value) + ")";
+    }
+  }
+
+  @Override
+  default void fill(Tensor tensor, RandomStream stream) {
+    tensor.device().fill(tensor, this, stream);
+  }
+
+  /// Checks that this law has values in `dtype`.
+  ///
+  /// @throws IllegalArgumentException with the parameter and the rule it breaks
+  default void check(DType dtype) {
+    DType computing = dtype == DType.F64 ? DType.F64 : DType.F32;
+    switch (this) {
+      case Uniform(double low, double high) -> {
+        requireHeld("low", low, dtype);
+        requireHeld("high", high, dtype);
+        requireHeld("high - low", high - low, computing);
+      }
+      case Normal(double mean, double std) -> {
+        requireHeld("mean", mean, computing);
+        requireHeld("std", std, computing);
+      }
+      case LogNormal(double mean, double std) -> {
+        requireHeld("mean", mean, computing);
+        requireHeld("std", std, computing);
+      }
+      case TruncatedNormal law -> {
+        requireHeld("mean", law.mean, computing);
+        requireHeld("std", law.std, computing);
+        requireHeld("low", law.low, dtype);
+        requireHeld("high", law.high, dtype);
+        law.tails(dtype == DType.F64);
+      }
+      case Signs(double value) -> requireHeld("value", value, dtype);
+      case Constant(double value) -> requireHeld("value", value, dtype);
+    }
+  }
+
+  private void requireHeld(String parameter, double value, DType dtype) {
+    require(dtype.holds(value), this + ": " + parameter + " = " + value + " is not finite in " + dtype
+        + ", whose largest value is " + Numbers.text(dtype.max()));
+  }
+
+  private static void requireStd(String law, double mean, double std) {
+    require(Double.isFinite(mean), law + "(mean=" + mean + "): the mean must be finite");
+    require(std >= 0 && std < Double.POSITIVE_INFINITY, law + "(std=" + std + "): the standard deviation must be finite and not negative");
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+}

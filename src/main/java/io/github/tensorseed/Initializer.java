@@ -1,0 +1,41 @@
+package io.github.tensorseed;
+
+/// Says what the first values of a tensor are. A lambda is one:
+///
+/// ```java
+/// Initializer half = (tensor, stream) -> new Distribution.Constant(0.5).fill(tensor, stream);
+/// ```
+///
+/// The text form of an initializer is its `toString()`; [Expression#parse] reads it back. [#named] gives a lambda one.
+@FunctionalInterface
+public interface Initializer {
+
+  /// Fills the slice that `tensor` holds with what the whole logical tensor has there.
+  ///
+  /// @param stream the tensor's own stream, see [RandomStream#named]
+  /// @throws IllegalArgumentException if this initializer has no values for the shape or dtype; nothing is written then
+  void fill(Tensor tensor, RandomStream stream);
+
+  /// This initializer with everything worked out that depends on the shape of the logical tensor, as fans do.
+  ///
+  /// @throws IllegalArgumentException if it has no values for the shape
+  default Initializer resolve(Shape whole) {
+    return this;
+  }
+
+  /// `initializer` under a text form of its own.
+  static Initializer named(String text, Initializer initializer) {
+    record Named(String text, Initializer initializer) implements Initializer {
+      @Override
+      public void fill(Tensor tensor, RandomStream stream) {
+        initializer.fill(tensor, stream);
+      }
+
+      @Override
+      public String toString() {
+        return text;
+      }
+    }
+    return new Named(text, initializer);
+  }
+}

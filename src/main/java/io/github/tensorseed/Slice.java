@@ -1,0 +1,139 @@
+package io.github.tensorseed;
+
+import java.util.Arrays;
+import java.util.function.Consumer;
+
+/// A box of a logical tensor: the whole of it, or the part that one shard or one chunk holds.
+///
+/// What is filled into a slice is what the whole tensor has there, and fans are taken from the whole.
+///
+/// ```java
+/// // The second of eight row shards, as tensor parallelism cuts it:
+/// Slice shard = Slice.of(Shape.of(53248, 16384)).along(0, 6656, 6656);
+/// ```
+public final class Slice {
+  private final Shape whole;
+  private final long[] offset;
+  private final Shape shape;
+
+  private Slice(Shape whole, long[] offset, Shape shape) {
+    this.whole = whole;
+    this.offset = offset;
+    this.shape = shape;
+  }
+
+  /// All of a tensor of this shape.
+  public static Slice of(Shape whole) {
+    return new Slice(whole, new long[whole.rank()], whole);
+  }
+
+  /// The part of this slice from `start` along `axis`, `length` long; `start` counts from this slice's own beginning.
+  ///
+  /// @throws IllegalArgumentException if it does not lie inside this slice
+  public Slice along(int axis, long start, long length) {
+    if (axis < 0 || axis >= whole.rank()) {
+      throw new IllegalArgumentException("axis " + axis + " of a slice of shape " + shape + ": the axes are 0 to " + (whole.rank() - 1));
+    }
+    if (start < 0 || length < 0 || start > shape.extent(axis) - length) {
+      throw new IllegalArgumentException(
+          "slice of " + length + " from " + start + " along axis " + axis + " does not lie inside " + shape);
+    }
+    long[] moved = offset.clone();
+    moved[axis] += start;
+    long[] extents = shape.extents();
+    extents[axis] = length;
+    return new Slice(whole, moved, Shape.of(extents));
+  }
+
+  /// The shape of the logical tensor.
+  public Shape whole() {
+    return whole;
+  }
+
+  /// The shape of this part.
+  public Shape shape() {
+    return shape;
+  }
+
+  /// Where this part begins along `axis` of the logical tensor.
+  public long offset(int axis) {
+    return offset[axis];
+  }
+
+  public long elements() {
+    return shape.elements();
+  }
+
+  /// A run of elements that follow one another both in the logical tensor and in the slice.
+  ///
+  /// @param start row-major index of the first element in the logical tensor
+  /// @param position its index in the slice
+  /// @param count the number of elements
+  public record Run(long start, long position, long count) {}
+
+  /// Gives the runs of this slice in order, each as long as can be. A slice without elements has none.
+  public void forEachRun(Consumer<Run> action) {
+    if (elements() == 0) {
+      return;
+    }
+    int rank = whole.rank();
+    // Axes behind `inner` are taken whole, so that one step along `inner` is contiguous.
+    int inner = rank - 1;
+    long block = 1;
+    while (inner > 0 && shape.extent(inner) == whole.extent(inner)) {
+      block *= whole.extent(inner--);
+    }
+    long count = rank == 0 ? 1 : block * shape.extent(inner);
+    long[] index = new long[Math.max(inner, 0)];
+    for (long position = 0; position < elements(); position += count) {
+      long start = 0;
+      for (int axis = 0; axis < inner; axis++) {
+        start = (start + offset[axis] + index[axis]) * whole.extent(axis + 1);
+      }
+      action.accept(new Run(rank == 0 ? 0 : (start + offset[inner]) * block, position, count));
+      for (int axis = inner - 1; axis >= 0 && ++index[axis] == shape.extent(axis); axis--) {
+        index[axis] = 0;
+      }
+    }
+  }
+
+  /// Cuts this slice, in order, into contiguous pieces of at most `most` elements and as near to it as its rows allow.
+  public void forEachChunk(long most, Consumer<Slice> action) {
+    if (elements() == 0) {
+      return;
+    }
+    if (elements() <= most) {
+      action.accept(this);
+      return;
+    }
+    int axis = 0;
+    long row = elements() / shape.extent(0);
+    while (shape.extent(axis) == 1) {
+      row /= shape.extent(++axis);
+    }
+    long step = Math.max(1, most / row);
+    for (long start = 0; start < shape.extent(axis); start += step) {
+      Slice piece = along(axis, start, Math.min(step, shape.extent(axis) - start));
+      piece.forEachChunk(most, action);
+    }
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Slice slice
+        && whole.equals(slice.whole)
+        && shape.equals(slice.shape)
+        && Arrays.equals(offset, slice.offset);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * whole.hashCode() + shape.hashCode()) + Arrays.hashCode(offset);
+  }
+
+  /// As in `[6656, 16384] at [6656, 0] of [53248, 16384]`.
+  @Override
+  public String toString() {
+    return shape.equals(whole) ? whole.toString() : shape + " at " + Arrays.toString(offset) + " of " + whole;
+  }
+}

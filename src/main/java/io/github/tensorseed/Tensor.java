@@ -1,0 +1,116 @@
+package io.github.tensorseed;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// Memory of a device that holds one slice of a logical tensor, in row-major order and little-endian, without gaps.
+///
+/// Made by [Device#allocate] or [Device#wrap]. Closing frees allocated memory, once; it is not owed: the device frees what is left.
+public final class Tensor implements AutoCloseable {
+  private final Device device;
+  private final DType dtype;
+  private final Slice slice;
+  private final MemorySegment memory;
+  private final Runnable free;
+
+  /// For devices.
+  ///
+  /// @param memory the bytes of the slice on the host; for other devices a segment of size zero at the address
+  /// @param free gives the memory back; called by every [#close]
+  public Tensor(Device device, DType dtype, Slice slice, MemorySegment memory, Runnable free) {
+    this.device = device;
+    this.dtype = dtype;
+    this.slice = slice;
+    this.memory = memory;
+    this.free = free;
+  }
+
+  public Device device() {
+    return device;
+  }
+
+  public DType dtype() {
+    return dtype;
+  }
+
+  /// The slice of the logical tensor that is held here.
+  public Slice slice() {
+    return slice;
+  }
+
+  /// The shape of what is held here.
+  public Shape shape() {
+    return slice.shape();
+  }
+
+  public long elements() {
+    return slice.elements();
+  }
+
+  public long bytes() {
+    return shape().bytes(dtype);
+  }
+
+  /// The bytes on the host; for other devices a segment of size zero at the address.
+  public MemorySegment memory() {
+    return memory;
+  }
+
+  /// All values, exactly (for F64 tensors rounded to binary32).
+  public float[] toFloats() {
+    double[] values = toDoubles();
+    float[] floats = new float[values.length];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = (float) values[i];
+    }
+    return floats;
+  }
+
+  /// All values, exactly.
+  public double[] toDoubles() {
+    double[] values = new double[arrayLength()];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(bytes());
+      device.read(this, 0, host);
+      for (int i = 0; i < values.length; i++) {
+        values[i] = dtype.get(host, i);
+      }
+    }
+    return values;
+  }
+
+  /// Writes `values`, one per element, rounded as [DType#set] does.
+  ///
+  /// @throws IllegalArgumentException if there are more or fewer values than elements
+  public void copyFrom(double... values) {
+    if (values.length != elements()) {
+      throw new IllegalArgumentException(values.length + " values for a tensor of " + elements() + " elements");
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(bytes());
+      for (int i = 0; i < values.length; i++) {
+        dtype.set(host, i, values[i]);
+      }
+      device.write(this, 0, host);
+    }
+  }
+
+  private int arrayLength() {
+    if (elements() > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException("a tensor of " + elements() + " elements does not fit an array; use Device.read");
+    }
+    return (int) elements();
+  }
+
+  /// Frees the memory if the device allocated it. Closing again does nothing.
+  @Override
+  public void close() {
+    free.run();
+  }
+
+  /// As in `BF16 [53248, 16384] on cpu`.
+  @Override
+  public String toString() {
+    return dtype + " " + slice + " on " + device.name();
+  }
+}

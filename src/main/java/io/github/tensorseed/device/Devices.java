@@ -1,0 +1,30 @@
+package io.github.tensorseed.device;
+
+import io.github.tensorseed.Device;
+import io.github.tensorseed.DeviceUnavailableException;
+import io.github.tensorseed.cpu.CpuDevice;
+
+/// The devices of this machine.
+public final class Devices {
+  private Devices() {}
+
+  /// Opens a device by its name.
+  ///
+  /// @param name `cpu`, or `auto` for the best device that can be used
+  /// @throws DeviceUnavailableException if it cannot be used here, with the reason
+  /// @throws IllegalArgumentException for a name that means no device
+  public static Device open(String name) {
+    return open(name, Runtime.getRuntime().availableProcessors());
+  }
+
+  /// Opens a device by its name; on the host that many threads fill.
+  public static Device open(String name, int threads) {
+    if (name.equals("auto") || name.equals("cpu")) {
+      return CpuDevice.open(threads);
+    }
+    if (name.matches("cuda:\\d+")) {
+      throw new DeviceUnavailableException("device " + name + ": this version has no CUDA engine; use --device cpu");
+    }
+    throw new IllegalArgumentException("unknown device '" + name + "'; known: auto, cpu, cuda:N");
+  }
+}
