@@ -143,6 +143,41 @@ public sealed interface Distribution extends Initializer {
     }
   }
 
+  /// What the values of a law average to, before they are rounded to a dtype.
+  ///
+  /// @param mean the expectation
+  /// @param std the standard deviation
+  record Moments(double mean, double std) {}
+
+  /// The expectation and the standard deviation of this law.
+  default Moments moments() {
+    return switch (this) {
+      case Uniform(double low, double high) -> new Moments(low / 2 + high / 2, (high - low) / Math.sqrt(12));
+      case Normal(double mean, double std) -> new Moments(mean, std);
+      case LogNormal(double mean, double std) -> {
+        double variance = std * std;
+        yield new Moments(StrictMath.exp(mean + variance / 2), StrictMath.exp(mean + variance / 2) * Math.sqrt(StrictMath.expm1(variance)));
+      }
+      case TruncatedNormal(double mean, double std, double low, double high) -> {
+        double a = (low - mean) / std;
+        double b = (high - mean) / std;
+        double inside = NormalTail.between(a, b);
+        double atLow = NormalTail.density(a) / inside;
+        double atHigh = NormalTail.density(b) / inside;
+        double shift = atLow - atHigh;
+        double variance = 1 + times(a, atLow) - times(b, atHigh) - shift * shift;
+        yield new Moments(mean + std * shift, std * Math.sqrt(Math.max(0, variance)));
+      }
+      case Signs(double value) -> new Moments(0, Math.abs(value));
+      case Constant(double value) -> new Moments(value, 0);
+    };
+  }
+
+  /// A bound times its density, which is 0 at infinity.
+  private static double times(double bound, double density) {
+    return density == 0 ? 0 : bound * density;
+  }
+
   private void requireHeld(String parameter, double value, DType dtype) {
     require(dtype.holds(value), this + ": " + parameter + " = " + value + " is not finite in " + dtype
         + ", whose largest value is " + Numbers.text(dtype.max()));

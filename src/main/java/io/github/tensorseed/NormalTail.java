@@ -80,6 +80,11 @@ final class NormalTail {
     return value;
   }
 
+  /// The normal density at `x`.
+  static double density(double x) {
+    return density(Math.abs(x), 1);
+  }
+
   /// The normal density at `x >= 0`, times `factor`. The rounding error of the square is put back, since the exponential would
   /// multiply it by `x x / 2`; and the exponential is taken as two roots, so that a subnormal product is rounded once.
   private static double density(double x, double factor) {
