@@ -8,7 +8,7 @@ import static java.lang.Math.fma;
 /// so nothing here subtracts from 1 where the difference is small. Every operation is IEEE 754 or `StrictMath.exp`, hence the
 /// same bits on every machine.
 ///
-/// - Precision: [#upper] within 6 ulp for `x >= 0`, [#between] within 12 ulp; one unit of the least subnormal where the result is
+/// - Precision: [#upper] within 6 ulp for `x >= 0`, [#between] within 8 ulp; one unit of the least subnormal where the result is
 ///   subnormal.
 /// - Source: Laplace's continued fraction of the tail and the density's Taylor series in Hermite polynomials; Abramowitz and Stegun,
 ///   26.2.14 and 26.2.28 ff.
@@ -17,9 +17,9 @@ final class NormalTail {
   /// Past this the density is smaller than the least subnormal.
   private static final double END = 39;
   /// Enough for full precision at 1, where the fraction converges slowest.
-  private static final int FRACTION_TERMS = 160;
+  private static final int FRACTION_TERMS = 256;
   /// Enough for full precision over a strip as wide as [#isNarrow] allows.
-  private static final int SERIES_TERMS = 28;
+  private static final int SERIES_TERMS = 32;
 
   private NormalTail() {}
 

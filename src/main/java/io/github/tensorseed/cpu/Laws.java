@@ -58,16 +58,15 @@ final class Laws {
   static final float EXP_LEAST = -104; // exp is 0 here and below
   static final float EXP_GREATEST = 89; // exp is infinite here and above
 
-  // T = w P(s) / (s P(s) + D(s)) with w = -2 ln(2p), s = sqrt(-2 ln p): far out w/T is nearly s, and the error of P cancels
-  static final float QUANTILE_P0 = 0x1p0f;
-  static final float QUANTILE_P1 = 0x1.2db2ep2f;
-  static final float QUANTILE_P2 = 0x1.1c6b2ep1f;
-  static final float QUANTILE_P3 = 0x1.bcf0e6p-3f;
-  static final float QUANTILE_P4 = 0x1.80c16p-9f;
-  static final float QUANTILE_D0 = 0x1.9f831ep-2f;
-  static final float QUANTILE_D1 = 0x1.3eb814p1f;
-  static final float QUANTILE_D2 = 0x1.2dc9dep-1f;
-  static final float QUANTILE_D3 = 0x1.f98848p-7f;
+  // T = w P(s) / (s P(s) + D(s)) with w = -2 ln(2p), s = sqrt(-2 ln p): w/T is nearly s far out, and P's rounding errors cancel
+  static final float TAIL_P1 = 0x1.2db2ep2f;
+  static final float TAIL_P2 = 0x1.1c6b2ep1f;
+  static final float TAIL_P3 = 0x1.bcf0e6p-3f;
+  static final float TAIL_P4 = 0x1.80c16p-9f;
+  static final float TAIL_D0 = 0x1.9f831ep-2f;
+  static final float TAIL_D1 = 0x1.3eb814p1f;
+  static final float TAIL_D2 = 0x1.2dc9dep-1f;
+  static final float TAIL_D3 = 0x1.f98848p-7f;
   static final float TWO_LN2 = -MINUS_TWO_LN2;
 
   /// 2 pi / 2^32 and half of it, as the 32-bit words of cuRAND's normal take them.
@@ -133,31 +132,30 @@ final class Laws {
   static final double EXP_LEAST_64 = -746;
   static final double EXP_GREATEST_64 = 710;
 
-  static final double QUANTILE64_P0 = 0x1p0;
-  static final double QUANTILE64_P1 = 0x1.8c8c8d6ab124ep4;
-  static final double QUANTILE64_P2 = 0x1.0d413523ebea4p7;
-  static final double QUANTILE64_P3 = 0x1.f3cd643ab326cp7;
-  static final double QUANTILE64_P4 = 0x1.7c13904c96e3p7;
-  static final double QUANTILE64_P5 = 0x1.321cd1b9cce22p6;
-  static final double QUANTILE64_P6 = 0x1.1e084e5775f34p4;
-  static final double QUANTILE64_P7 = 0x1.25a11e0e91032p1;
-  static final double QUANTILE64_P8 = 0x1.309933038d955p-3;
-  static final double QUANTILE64_P9 = 0x1.26fb15c099a05p-8;
-  static final double QUANTILE64_P10 = 0x1.ddfe50aee992ap-15;
-  static final double QUANTILE64_P11 = 0x1.0614c81005422p-22;
-  static final double QUANTILE64_P12 = 0x1.bf6a8a8d06b37p-33;
-  static final double QUANTILE64_D0 = 0x1.5f9dc9f02be5cp-2;
-  static final double QUANTILE64_D1 = 0x1.5cd1d3ab1ce32p3;
-  static final double QUANTILE64_D2 = 0x1.054165300cde6p6;
-  static final double QUANTILE64_D3 = 0x1.d8fb31b9a9e77p6;
-  static final double QUANTILE64_D4 = 0x1.2a76e75e4a55ap6;
-  static final double QUANTILE64_D5 = 0x1.8e96d0f57a7cep4;
-  static final double QUANTILE64_D6 = 0x1.1fb78815f15d2p2;
-  static final double QUANTILE64_D7 = 0x1.937527e3ab105p-2;
-  static final double QUANTILE64_D8 = 0x1.fc3917636ad5ep-7;
-  static final double QUANTILE64_D9 = 0x1.068d7ef432e62p-12;
-  static final double QUANTILE64_D10 = 0x1.7285f6d9f415cp-20;
-  static final double QUANTILE64_D11 = 0x1.b990924d66cdp-30;
+  static final double TAIL64_P1 = 0x1.8c8c8d6ab124ep4;
+  static final double TAIL64_P2 = 0x1.0d413523ebea4p7;
+  static final double TAIL64_P3 = 0x1.f3cd643ab326cp7;
+  static final double TAIL64_P4 = 0x1.7c13904c96e3p7;
+  static final double TAIL64_P5 = 0x1.321cd1b9cce22p6;
+  static final double TAIL64_P6 = 0x1.1e084e5775f34p4;
+  static final double TAIL64_P7 = 0x1.25a11e0e91032p1;
+  static final double TAIL64_P8 = 0x1.309933038d955p-3;
+  static final double TAIL64_P9 = 0x1.26fb15c099a05p-8;
+  static final double TAIL64_P10 = 0x1.ddfe50aee992ap-15;
+  static final double TAIL64_P11 = 0x1.0614c81005422p-22;
+  static final double TAIL64_P12 = 0x1.bf6a8a8d06b37p-33;
+  static final double TAIL64_D0 = 0x1.5f9dc9f02be5cp-2;
+  static final double TAIL64_D1 = 0x1.5cd1d3ab1ce32p3;
+  static final double TAIL64_D2 = 0x1.054165300cde6p6;
+  static final double TAIL64_D3 = 0x1.d8fb31b9a9e77p6;
+  static final double TAIL64_D4 = 0x1.2a76e75e4a55ap6;
+  static final double TAIL64_D5 = 0x1.8e96d0f57a7cep4;
+  static final double TAIL64_D6 = 0x1.1fb78815f15d2p2;
+  static final double TAIL64_D7 = 0x1.937527e3ab105p-2;
+  static final double TAIL64_D8 = 0x1.fc3917636ad5ep-7;
+  static final double TAIL64_D9 = 0x1.068d7ef432e62p-12;
+  static final double TAIL64_D10 = 0x1.7285f6d9f415cp-20;
+  static final double TAIL64_D11 = 0x1.b990924d66cdp-30;
   static final double TWO_LN2_64 = -MINUS_TWO_LN2_64;
 
   static final double TWO_PI_64 = 0x1.921fb54442d18p2;
@@ -184,12 +182,12 @@ final class Laws {
     return (float) Math.sqrt(minusTwoLog(u));
   }
 
-  /// `-2 ln u` for a normal `u` in (0, 1], within ? ulp; `minusTwoLog(1)` is +0.
+  /// `-2 ln u` for a normal `u` in (0, 1], within 2 ulp; `minusTwoLog(1)` is +0.
   static float minusTwoLog(float u) {
     return minusTwoLog(u, ROOT_HALF_BITS);
   }
 
-  /// `-2 ln(x / 2^k)`, where the bits of `sqrt(1/2)` times 2^k are `origin`: the caller may scale by a power of two for nothing.
+  /// `-2 ln(x / 2^k)`, where `origin` is the bits of `sqrt(1/2)` plus k exponents: scaling by a power of two is free.
   /// With `x = 2^(e+k) (1 - f)` it is `f (2 + f Q(f)) - 2e ln 2`. The sign of `f` is such that 1 gives +0, not -0.
   private static float minusTwoLog(float x, int origin) {
     int offset = Float.floatToRawIntBits(x) - origin;
@@ -202,13 +200,14 @@ final class Laws {
     return fma(f, quotient, e * MINUS_TWO_LN2);
   }
 
-  /// `sin v` for `v` in [0, 2 pi].
+  /// `sin v` for `v` in [0, 2 pi], where binary32's own 2 pi counts as inside: within 1.5 ulp and within 1e-7. The cosine has
+  /// the same reduction and the same two polynomials, so vector code computes these once for both.
   static float sin(float v) {
     float turns = quarterTurns(v);
     return wave(remainder(v, turns), Float.floatToRawIntBits(turns));
   }
 
-  /// `cos v` for `v` in [0, 2 pi]: the sine one quarter turn ahead, from the same reduction.
+  /// `cos v`: the sine one quarter turn ahead. Within 6 ulp, reached next to 3 pi/2, and within 1e-7.
   static float cos(float v) {
     float turns = quarterTurns(v);
     return wave(remainder(v, turns), Float.floatToRawIntBits(turns) + 1);
@@ -233,7 +232,7 @@ final class Laws {
     return Float.intBitsToFloat(Float.floatToRawIntBits(chosen) ^ (quarter & 2) << 30);
   }
 
-  /// `e^x` within ? ulp for every `x` but NaN; infinity on overflow. It scales by 2^k in two steps, so a subnormal result
+  /// `e^x` within 1.1 ulp for every `x` but NaN; infinity on overflow. It scales by 2^k in two steps, so a subnormal result
   /// is rounded once more and nothing else is.
   static float exp(float x) {
     float bounded = Math.max(EXP_LEAST, Math.min(x, EXP_GREATEST));
@@ -251,14 +250,14 @@ final class Laws {
     return Float.intBitsToFloat(exponent + 127 << EXPONENT_SHIFT);
   }
 
-  /// `T(p)`, the z that a standard normal exceeds with probability `p`, for `p` in (0, 1/2]; `T(1/2)` is +0. Within ? ulp for
-  /// all of them: `w = -2 ln(2p)` keeps its relative precision where `p` nears 1/2. Scaling makes a subnormal `p` normal, so these are
-  /// as good; `T(0)` is finite, a little above `T` of the least positive number.
+  /// `T(p)`, the z that a standard normal exceeds with probability `p`, for `p` in (0, 1/2]; `T(1/2)` is +0. Within 5 ulp:
+  /// `w = -2 ln(2p)` keeps its relative precision where `p` nears 1/2. Scaling makes a subnormal `p` normal, so those are as good;
+  /// `T(0)` is finite, a little above `T` of the least positive number.
   static float upperQuantile(float p) {
     float w = minusTwoLog(p * 0x1p25f, ROOT_HALF_BITS + (24 << EXPONENT_SHIFT));
     float s = (float) Math.sqrt(w + TWO_LN2);
-    float numerator = fma(fma(fma(fma(QUANTILE_P4, s, QUANTILE_P3), s, QUANTILE_P2), s, QUANTILE_P1), s, QUANTILE_P0);
-    float excess = fma(fma(fma(QUANTILE_D3, s, QUANTILE_D2), s, QUANTILE_D1), s, QUANTILE_D0);
+    float numerator = fma(fma(fma(fma(TAIL_P4, s, TAIL_P3), s, TAIL_P2), s, TAIL_P1), s, 1);
+    float excess = fma(fma(fma(TAIL_D3, s, TAIL_D2), s, TAIL_D1), s, TAIL_D0);
     return w * numerator / fma(s, numerator, excess);
   }
 
@@ -287,7 +286,7 @@ final class Laws {
     return Math.sqrt(minusTwoLog64(u));
   }
 
-  /// See [#minusTwoLog]; within ? ulp.
+  /// See [#minusTwoLog]; within 2 ulp.
   static double minusTwoLog64(double u) {
     return minusTwoLog64(u, ROOT_HALF_BITS_64);
   }
@@ -307,13 +306,13 @@ final class Laws {
     return fma(f, quotient, e * MINUS_TWO_LN2_64);
   }
 
-  /// `sin v` for `v` in [0, 2 pi].
+  /// See [#sin]; within 2 ulp.
   static double sin64(double v) {
     double turns = quarterTurns64(v);
     return wave64(remainder64(v, turns), Double.doubleToRawLongBits(turns));
   }
 
-  /// `cos v` for `v` in [0, 2 pi].
+  /// See [#cos]; within 2 ulp.
   static double cos64(double v) {
     double turns = quarterTurns64(v);
     return wave64(remainder64(v, turns), Double.doubleToRawLongBits(turns) + 1);
@@ -338,7 +337,7 @@ final class Laws {
     return Double.longBitsToDouble(Double.doubleToRawLongBits(chosen) ^ (quarter & 2) << 62);
   }
 
-  /// See [#exp]; within ? ulp.
+  /// See [#exp]; within 1.1 ulp.
   static double exp64(double x) {
     double bounded = Math.max(EXP_LEAST_64, Math.min(x, EXP_GREATEST_64));
     double shifted = fma(bounded, LOG2_E_64, ROUNDER_64);
@@ -357,16 +356,16 @@ final class Laws {
     return Double.longBitsToDouble(exponent + 1023 << EXPONENT_SHIFT_64);
   }
 
-  /// See [#upperQuantile]; within ? ulp, and a subnormal `p` is as good.
+  /// See [#upperQuantile]; within 5 ulp, and a subnormal `p` is as good.
   static double upperQuantile64(double p) {
     double w = minusTwoLog64(p * 0x1p54, ROOT_HALF_BITS_64 + (53L << EXPONENT_SHIFT_64));
     double s = Math.sqrt(w + TWO_LN2_64);
-    double numerator = fma(fma(fma(fma(QUANTILE64_P12, s, QUANTILE64_P11), s, QUANTILE64_P10), s, QUANTILE64_P9), s, QUANTILE64_P8);
-    numerator = fma(fma(fma(fma(numerator, s, QUANTILE64_P7), s, QUANTILE64_P6), s, QUANTILE64_P5), s, QUANTILE64_P4);
-    numerator = fma(fma(fma(fma(numerator, s, QUANTILE64_P3), s, QUANTILE64_P2), s, QUANTILE64_P1), s, QUANTILE64_P0);
-    double excess = fma(fma(fma(QUANTILE64_D11, s, QUANTILE64_D10), s, QUANTILE64_D9), s, QUANTILE64_D8);
-    excess = fma(fma(fma(fma(excess, s, QUANTILE64_D7), s, QUANTILE64_D6), s, QUANTILE64_D5), s, QUANTILE64_D4);
-    excess = fma(fma(fma(fma(excess, s, QUANTILE64_D3), s, QUANTILE64_D2), s, QUANTILE64_D1), s, QUANTILE64_D0);
+    double numerator = fma(fma(fma(fma(TAIL64_P12, s, TAIL64_P11), s, TAIL64_P10), s, TAIL64_P9), s, TAIL64_P8);
+    numerator = fma(fma(fma(fma(numerator, s, TAIL64_P7), s, TAIL64_P6), s, TAIL64_P5), s, TAIL64_P4);
+    numerator = fma(fma(fma(fma(numerator, s, TAIL64_P3), s, TAIL64_P2), s, TAIL64_P1), s, 1);
+    double excess = fma(fma(fma(TAIL64_D11, s, TAIL64_D10), s, TAIL64_D9), s, TAIL64_D8);
+    excess = fma(fma(fma(fma(excess, s, TAIL64_D7), s, TAIL64_D6), s, TAIL64_D5), s, TAIL64_D4);
+    excess = fma(fma(fma(fma(excess, s, TAIL64_D3), s, TAIL64_D2), s, TAIL64_D1), s, TAIL64_D0);
     return w * numerator / fma(s, numerator, excess);
   }
 }
