@@ -1,5 +1,8 @@
 package io.github.tensorseed.checkpoint;
 
+import java.util.Arrays;
+import java.util.List;
+
 /// Gathers a [Summary] from blocks of values, and from other accumulators, in any order.
 ///
 /// Moments are
@@ -117,7 +120,7 @@ final class Accumulator {
   }
 
   /// Counts in equal intervals between the least and the greatest value.
-  private long[] histogram() {
+  private List<Long> histogram() {
     int bins = Summary.BINS;
     long[] counts = new long[bins];
     double width = (max - min) / bins;
@@ -129,6 +132,6 @@ final class Accumulator {
         counts[Math.clamp(bin, 0, bins - 1)] += codes[code];
       }
     }
-    return counts;
+    return Arrays.stream(counts).boxed().toList();
   }
 }

@@ -73,7 +73,7 @@ public record Inspection(List<Finding> tensors) {
       throws IOException {
     int width = tensor.type().bits() / 8;
     var sum = new Object() {
-      long checksum = 0x9E3779B97F4A7C15L * (31 * tensor.type().ordinal() + tensor.shape().hashCode());
+      long checksum = 0x9E3779B97F4A7C15L * (31 * tensor.type().name().hashCode() + tensor.shape().hashCode());
     };
     for (Slice chunk : Slice.of(Shape.of(tensor.shape().elements())).chunks(Workers.CHUNK_BYTES / width)) {
       workers.submit((worker, memory, _) -> {

@@ -1,5 +1,7 @@
 package io.github.tensorseed.checkpoint;
 
+import java.util.List;
+
 /// What one pass over the values of a tensor finds.
 ///
 /// @param count of all values
@@ -11,7 +13,7 @@ package io.github.tensorseed.checkpoint;
 /// @param firstRepeated the first element of the first such run, or -1
 /// @param histogram counts in [#BINS] equal intervals between the least and the greatest value
 public record Summary(long count, long nans, long infinities, long zeros, double min, double max, double mean, double std,
-    double skewness, double excessKurtosis, long repeated, long firstRepeated, long[] histogram) {
+    double skewness, double excessKurtosis, long repeated, long firstRepeated, List<Long> histogram) {
   /// Intervals of a histogram.
   public static final int BINS = 48;
 

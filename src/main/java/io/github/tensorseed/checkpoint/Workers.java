@@ -18,6 +18,8 @@ final class Workers implements AutoCloseable {
 
   /// Work on one chunk.
   interface Task {
+    /// Does it.
+    ///
     /// @param worker number of the worker, from 0; no two tasks at once have the same
     /// @param first memory of [#CHUNK_BYTES] for one side of the chunk
     /// @param second as much for the other
