@@ -1,5 +1,7 @@
 package io.github.tensorseed.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.checkpoint.Provenance;
 import java.io.IOException;
@@ -38,7 +40,7 @@ public final class Main {
 
   /// Runs the command and leaves with its exit code.
   public static void main(String[] args) {
-    System.exit(run(args, new PrintWriter(System.out, true), new PrintWriter(System.err, true)));
+    System.exit(run(args, new PrintWriter(System.out, true, UTF_8), new PrintWriter(System.err, true, UTF_8)));
   }
 
   /// Runs the command.
@@ -50,18 +52,18 @@ public final class Main {
         .setErr(err)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
-        .setParameterExceptionHandler((e, _) -> complain(err, e.getMessage(), e.getCommandLine()))
+        .setParameterExceptionHandler((e, _) -> complain(err, e, e.getCommandLine()))
         .setExecutionExceptionHandler((e, line, _) -> switch (e) {
-          case ParameterException wrong -> complain(err, wrong.getMessage(), line);
+          case ParameterException wrong -> complain(err, wrong, line);
           case IllegalArgumentException _, IllegalStateException _, IOException _, UncheckedIOException _, DeviceException _ ->
-              complain(err, String.valueOf(e.getMessage()), null);
+              complain(err, e, null);
           default -> throw e; // a fault of ours, which should be seen whole
         });
     return command.execute(args);
   }
 
-  private static int complain(PrintWriter err, String message, @Nullable CommandLine usage) {
-    err.println("tensorseed: " + message);
+  private static int complain(PrintWriter err, Exception fault, @Nullable CommandLine usage) {
+    err.println("tensorseed: " + fault.getMessage());
     if (usage != null) {
       err.println("Try '" + usage.getCommandSpec().qualifiedName() + " --help'.");
     }

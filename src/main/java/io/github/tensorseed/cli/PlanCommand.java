@@ -41,7 +41,7 @@ final class PlanCommand implements Callable<Integer> {
   /// @param std of the law before rounding; null where it has none of its own
   record Row(String name, List<Long> shape, String dtype, String law, @Nullable Double std, long parameters, long bytes) {
     static Row of(TensorSpec tensor) {
-      return new Row(tensor.name(), Shapes.list(tensor.shape()), tensor.dtype().name(), tensor.expression(), std(tensor.initializer()),
+      return new Row(tensor.name(), Shapes.list(tensor.shape()), tensor.dtype().name(), tensor.expression(), deviation(tensor.initializer()),
           tensor.shape().elements(), tensor.bytes());
     }
   }
@@ -70,10 +70,10 @@ final class PlanCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static @Nullable Double std(Initializer initializer) {
+  private static @Nullable Double deviation(Initializer initializer) {
     return switch (initializer) {
       case Distribution law -> law.moments().std();
-      case WithRow row -> std(row.initializer());
+      case WithRow row -> deviation(row.initializer());
       default -> null;
     };
   }

@@ -4,9 +4,12 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.StoredTensor;
+import io.github.tensorseed.model.ModelConfig;
 import io.github.tensorseed.model.Plan;
 import io.github.tensorseed.model.Recipe;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -73,6 +76,27 @@ final class PlanOptions {
     if (model == null) {
       throw new IllegalArgumentException("no MODEL; give a built-in name, a path, or --tensor");
     }
-    return Plan.of(model, dtype == null ? null : DType.of(dtype), recipe == null ? null : Recipe.of(recipe), sets, layout);
+    DType type = dtype == null ? null : DType.of(dtype);
+    Recipe rules = recipe == null ? null : Recipe.of(recipe);
+    Path checkpoint = checkpoint(model);
+    return checkpoint == null ? Plan.of(model, type, rules, sets) : Plan.like(checkpoint, layout, type, rules, sets);
+  }
+
+  /// The checkpoint that MODEL is the path of; null if it is a name or the path of a configuration.
+  private static @Nullable Path checkpoint(String model) {
+    if (ModelConfig.builtInNames().contains(model)) {
+      return null;
+    }
+    Path path;
+    try {
+      path = Path.of(model);
+    } catch (InvalidPathException _) {
+      return null;
+    }
+    if (model.endsWith(".safetensors.index.json")) {
+      return path.toAbsolutePath().getParent();
+    }
+    boolean weights = model.endsWith(".safetensors") || Files.isDirectory(path) && !Files.exists(path.resolve("config.json"));
+    return weights ? path : null;
   }
 }

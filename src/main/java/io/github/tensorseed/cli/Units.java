@@ -42,10 +42,10 @@ final class Units {
   }
 
   /// Bytes with three or four digits and a decimal unit.
-  static String bytes(double bytes) {
+  static String bytes(long bytes) {
     String[] units = {"bytes", "kB", "MB", "GB", "TB", "PB"};
     int unit = 0;
-    double value = bytes;
+    double value = (double) bytes;
     while (value >= 1000 && unit < units.length - 1) {
       value /= 1000;
       unit++;
