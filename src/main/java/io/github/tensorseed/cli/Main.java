@@ -59,6 +59,10 @@ public final class Main {
               complain(err, e, null);
           default -> throw e; // a fault of ours, which should be seen whole
         });
+    if (args.length == 0) {
+      command.usage(err);
+      return WRONG_INPUT;
+    }
     return command.execute(args);
   }
 

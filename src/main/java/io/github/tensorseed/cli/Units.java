@@ -1,5 +1,7 @@
 package io.github.tensorseed.cli;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
@@ -65,8 +67,11 @@ final class Units {
 
   /// Six significant digits, without needless zeros.
   static String number(double value) {
-    return value == Math.rint(value) && Math.abs(value) < 1e6
-        ? String.format(Locale.ROOT, "%.0f", value)
-        : String.format(Locale.ROOT, "%.6g", value);
+    if (value == 0 || Double.isNaN(value) || Double.isInfinite(value)) {
+      return value == 0 ? "0" : Double.toString(value);
+    }
+    BigDecimal rounded = new BigDecimal(value).round(new MathContext(6)).stripTrailingZeros();
+    int exponent = rounded.precision() - rounded.scale() - 1;
+    return exponent < -5 || exponent > 8 ? rounded.toString() : rounded.toPlainString();
   }
 }
