@@ -1,11 +1,8 @@
 package io.github.tensorseed.checkpoint;
 
-import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.RandomStream;
-import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
-import io.github.tensorseed.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -41,7 +38,6 @@ final class ChunkWriter {
   private final List<TensorSpec> tensors;
   private final RandomStream seed;
   private final LongConsumer progress;
-  private final boolean wraps;
 
   private final AtomicLong nextPack = new AtomicLong();
   private final AtomicLong unflushed = new AtomicLong();
@@ -56,16 +52,6 @@ final class ChunkWriter {
     this.tensors = tensors;
     this.seed = seed;
     this.progress = progress;
-    wraps = wrapsHostMemory(device);
-  }
-
-  private static boolean wrapsHostMemory(Device device) {
-    try (Arena arena = Arena.ofConfined()) {
-      device.wrap(arena.allocate(PAGE, PAGE), DType.F8_E5M2, Slice.of(Shape.of(PAGE))).close();
-      return true;
-    } catch (IllegalArgumentException e) {
-      return false;
-    }
   }
 
   /// Writes everything, or throws what the first thread that failed has met.
@@ -129,7 +115,9 @@ final class ChunkWriter {
         ByteBuffer bytes = buffer.asByteBuffer();
         for (TensorSpec tensor : tensors) {
           stream = null;
-          Slice.of(tensor.shape()).forEachChunk(CHUNK / tensor.dtype().bytes(), slice -> add(tensor, slice, buffer, bytes));
+          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.dtype().bytes())) {
+            add(tensor, slice, buffer, bytes);
+          }
         }
         endPack(bytes);
       }
@@ -151,14 +139,7 @@ final class ChunkWriter {
 
     private void fill(TensorSpec tensor, Slice slice, RandomStream stream, MemorySegment host) {
       try {
-        if (wraps) {
-          tensor.initializer().fill(device.wrap(host, tensor.dtype(), slice), stream);
-        } else {
-          try (Tensor chunk = device.allocate(tensor.dtype(), slice)) {
-            tensor.initializer().fill(chunk, stream);
-            device.read(chunk, 0, host);
-          }
-        }
+        device.fill(host, tensor.dtype(), slice, tensor.initializer(), stream);
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
       }

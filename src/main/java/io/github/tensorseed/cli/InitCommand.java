@@ -113,10 +113,13 @@ final class InitCommand implements Callable<Integer> {
     if (name.endsWith(".safetensors")) {
       writer.writeSafetensors(tensors, key, out, force);
     } else if (name.endsWith(".npy")) {
+      if (force) {
+        throw new IllegalArgumentException("--force replaces only files that say they are tensorseed's, which npy files cannot; delete " + out);
+      }
       if (tensors.size() != 1) {
         throw new IllegalArgumentException("an npy file holds one tensor, not " + tensors.size() + "; write .safetensors");
       }
-      writer.writeNpy(tensors.getFirst(), key, out, force);
+      writer.writeNpy(tensors.getFirst(), key, out);
     } else {
       throw new IllegalArgumentException("--out " + out + ": with --tensor it must end in .safetensors or .npy");
     }
