@@ -11,6 +11,7 @@ public sealed interface Distribution extends Initializer {
   record Uniform(double low, double high) implements Distribution {
     public Uniform {
       require(low <= high, "uniform(" + low + ", " + high + "): low must not be above high");
+      require(Double.isFinite(low) && Double.isFinite(high), "uniform(" + low + ", " + high + "): the bounds must be finite");
     }
 
     @Override
@@ -49,6 +50,8 @@ public sealed interface Distribution extends Initializer {
     public TruncatedNormal {
       requireStd("truncated_normal", mean, std);
       require(low < high, "truncated_normal(low=" + low + ", high=" + high + "): low must be below high");
+      require(Double.isFinite(low) && Double.isFinite(high),
+          "truncated_normal(low=" + low + ", high=" + high + "): the bounds must be finite");
     }
 
     /// The probabilities from which the values are computed, of a standard normal Z.
