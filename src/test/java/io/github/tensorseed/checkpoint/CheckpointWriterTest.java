@@ -409,6 +409,18 @@ class CheckpointWriterTest {
   }
 
   @Test
+  void npyFiles() throws IOException {
+    Path file = folder.resolve("x.npy");
+    TensorSpec tensor = Plans.normal("a", DType.F16, 200, 1001);
+    writer.writeNpy(tensor, 7, file);
+    assertThat(Files.readAllBytes(file)).hasSize(128 + 2 * 200 * 1001).startsWith(Npy.header(DType.F16, tensor.shape()))
+        .endsWith(Plans.values(device, tensor, 7));
+    assertThatThrownBy(() -> writer.writeNpy(tensor, 7, file)).hasMessageContaining("x.npy is there already");
+    assertThatThrownBy(() -> writer.writeNpy(Plans.normal("a", DType.BF16, 2), 7, folder.resolve("y.npy"))).hasMessageContaining("npy has no BF16");
+    assertThat(Plans.contents(folder)).containsOnlyKeys("x.npy");
+  }
+
+  @Test
   void parts() {
     assertThatThrownBy(() -> new Part(0, 3)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("part 0/3");
     assertThatThrownBy(() -> new Part(4, 3)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("part 4/3");

@@ -43,14 +43,14 @@ class ShardLayoutTest {
     ShardLayout layout = ShardLayout.of(List.of(bytes("b", 4), Plans.normal("a", DType.BF16, 2, 4)), 1, 16);
     assertThat(new String(layout.index().orElseThrow(), StandardCharsets.UTF_8)).isEqualTo("""
         {
-          "metadata" : {
-            "tensorseed.version" : "0.1.0",
-            "total_parameters" : 12,
-            "total_size" : 20
+          "metadata": {
+            "tensorseed.version": "0.1.0",
+            "total_parameters": 12,
+            "total_size": 20
           },
-          "weight_map" : {
-            "a" : "model-00002-of-00002.safetensors",
-            "b" : "model-00001-of-00002.safetensors"
+          "weight_map": {
+            "a": "model-00002-of-00002.safetensors",
+            "b": "model-00001-of-00002.safetensors"
           }
         }
         """);
