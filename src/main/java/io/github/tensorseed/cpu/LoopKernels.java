@@ -49,7 +49,6 @@ final class LoopKernels implements Kernels {
     private final long key;
     private final MemorySegment out;
     private final long[] state = new long[WORDS];
-    private final int[] words = new int[WORDS];
     private final float[] values = new float[WORDS];
     private final float[] ordered = new float[WORDS];
     private final short[] narrow = new short[WORDS];
@@ -69,10 +68,16 @@ final class LoopKernels implements Kernels {
         int some = (int) Math.min(WORDS - lead, count - done);
         counters(state, block);
         rounds(state, key);
-        words(state, words);
+        uniforms(state, values);
         switch (law) {
-          case Uniform(double low, double high) -> uniforms(words, (float) (high - low), (float) low, (float) high, values);
-          case Normal(double mean, double std) -> normals(words, (float) mean, (float) std, values);
+          case Uniform(double low, double high) -> scale(values, (float) (high - low), (float) low, (float) high);
+          case Normal(double mean, double std) -> {
+            for (int lane = 0; lane < WORDS; lane += 2 * BLOCKS) {
+              angles(state, lane + BLOCKS, values);
+              radii(values, lane);
+              normals(values, lane, (float) mean, (float) std);
+            }
+          }
           default -> throw new IllegalStateException(law + " has no loops");
         }
         order(values, ordered);
@@ -134,15 +139,15 @@ final class LoopKernels implements Kernels {
     }
   }
 
-  private static void words(long[] state, int[] words) {
+  private static void uniforms(long[] state, float[] values) {
     for (int i = 0; i < WORDS; i++) {
-      words[i] = (int) state[i];
+      values[i] = (float) (state[i] & LOW_HALF) * 0x1p-32f + 0x1p-33f;
     }
   }
 
-  private static void uniforms(int[] words, float range, float low, float high, float[] values) {
+  private static void scale(float[] values, float range, float low, float high) {
     for (int i = 0; i < WORDS; i++) {
-      values[i] = Math.fma(range, fraction(words[i]) + 0x1p-33f, low);
+      values[i] = Math.fma(range, values[i], low);
     }
     if (Math.fma(range, 1, low) > high) { // grows with U, so the greatest U decides whether any value may be too great
       for (int i = 0; i < WORDS; i++) {
@@ -151,29 +156,23 @@ final class LoopKernels implements Kernels {
     }
   }
 
-  /// The unsigned word times 2^-32, rounded once: either half is exact in the low bits of a power of two, and the sum takes both powers away.
-  private static float fraction(int word) {
-    float high = Float.intBitsToFloat(word >>> 16 | 0x43000000);
-    float low = Float.intBitsToFloat(word & 0xffff | 0x3b000000);
-    return high - (0x1p7f + 0x1p-9f) + low;
-  }
-
-  private static void normals(int[] words, float mean, float std, float[] values) {
-    for (int lane = 0; lane < WORDS; lane += 2 * BLOCKS) {
-      radii(words, lane, values);
-      pairs(words, lane, mean, std, values);
+  /// Angles of lanes 1 and 3.
+  private static void angles(long[] state, int from, float[] values) {
+    for (int i = from; i < from + BLOCKS; i++) {
+      values[i] = (float) (state[i] & LOW_HALF) * ANGLE_STEP + ANGLE_START;
     }
   }
 
-  private static void radii(int[] words, int from, float[] values) {
+  private static void radii(float[] values, int from) {
     for (int i = from; i < from + BLOCKS; i++) {
-      values[i] = radius(fraction(words[i]) + 0x1p-33f);
+      values[i] = radius(values[i]);
     }
   }
 
-  private static void pairs(int[] words, int from, float mean, float std, float[] values) {
+  /// Radii and angles, a lane behind, to pairs of normals.
+  private static void normals(float[] values, int from, float mean, float std) {
     for (int i = from; i < from + BLOCKS; i++) {
-      float v = fraction(words[i + BLOCKS]) * (ANGLE_STEP * 0x1p32f) + ANGLE_START;
+      float v = values[i + BLOCKS];
       float turns = Math.fma(v, TWO_OVER_PI, ROUNDER);
       float n = turns - ROUNDER;
       float r = Math.fma(n, -HALF_PI_LOW, Math.fma(n, -HALF_PI_HIGH, v));

@@ -59,7 +59,9 @@ final class VectorLaws {
   ///
   /// @param origin the bits of that power of two times sqrt(1/2)
   static void logarithms(MemorySegment values, int bytes, int stride, int origin) {
-    for (int i = 0; i < bytes; i += stride * VECTOR) {
+    int vectors = bytes / VECTOR / stride;
+    for (int vector = 0; vector < vectors; vector++) {
+      long i = (long) vector * stride * VECTOR;
       IntVector offset = IntVector.fromMemorySegment(INTS, values, i, LITTLE_ENDIAN).sub(origin);
       FloatVector e = (FloatVector) offset.lanewise(ASHR, EXPONENT_SHIFT).convert(I2F, 0);
       FloatVector f = FloatVector.broadcast(FLOATS, 1).sub(offset.and(FRACTION_MASK).add(ROOT_HALF_BITS).reinterpretAsFloats());

@@ -89,7 +89,9 @@ final class VectorLaws64 {
   ///
   /// @param origin the bits of that power of two times sqrt(1/2)
   static void logarithms(MemorySegment values, int bytes, int stride, long origin) {
-    for (int i = 0; i < bytes; i += stride * VECTOR) {
+    int vectors = bytes / VECTOR / stride;
+    for (int vector = 0; vector < vectors; vector++) {
+      long i = (long) vector * stride * VECTOR;
       LongVector offset = LongVector.fromMemorySegment(LONGS, values, i, LITTLE_ENDIAN).sub(origin);
       // A small integer in the low bits of ROUNDER becomes a double by taking ROUNDER away.
       DoubleVector e = offset.lanewise(ASHR, EXPONENT_SHIFT_64).add(Double.doubleToRawLongBits(ROUNDER_64)).reinterpretAsDoubles().sub(ROUNDER_64);

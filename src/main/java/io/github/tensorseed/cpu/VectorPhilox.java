@@ -147,36 +147,55 @@ final class VectorPhilox {
       IntVector w1 = upper.selectFrom(a0.reinterpretAsInts(), b0.reinterpretAsInts());
       IntVector w2 = lower.selectFrom(a1.reinterpretAsInts(), b1.reinterpretAsInts());
       IntVector w3 = upper.selectFrom(a1.reinterpretAsInts(), b1.reinterpretAsInts());
-      if (form != Form.WORDS) { // see VectorLaws on the constants
-        w0 = w0.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w0.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).reinterpretAsInts();
-        w2 = w2.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w2.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).reinterpretAsInts();
-      }
-      if (form == Form.UNIFORM || form == Form.UNIFORM_BF16) {
-        w1 = w1.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w1.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).fma(scale, origin).reinterpretAsInts();
-        w3 = w3.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w3.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).fma(scale, origin).reinterpretAsInts();
-        w0 = w0.reinterpretAsFloats().fma(scale, origin).reinterpretAsInts();
-        w2 = w2.reinterpretAsFloats().fma(scale, origin).reinterpretAsInts();
-      }
-      if (form == Form.UNIFORM_BF16) {
-        // See VectorStore.bfloat16.
-        w0 = w0.lanewise(LSHR, 16).and(1).add(0x7fff).add(w0).lanewise(LSHR, 16);
-        w1 = w1.lanewise(LSHR, 16).and(1).add(0x7fff).add(w1).and(0xffff0000);
-        w2 = w2.lanewise(LSHR, 16).and(1).add(0x7fff).add(w2).lanewise(LSHR, 16);
-        w3 = w3.lanewise(LSHR, 16).and(1).add(0x7fff).add(w3).and(0xffff0000);
-        w0.or(w1).intoMemorySegment(out, at, LITTLE_ENDIAN);
-        w2.or(w3).intoMemorySegment(out, at + VECTOR, LITTLE_ENDIAN);
-        at += 2L * VECTOR;
-      } else {
+      if (form == Form.WORDS) {
         w0.intoMemorySegment(out, at, LITTLE_ENDIAN);
         w1.intoMemorySegment(out, at + VECTOR, LITTLE_ENDIAN);
         w2.intoMemorySegment(out, at + 2L * VECTOR, LITTLE_ENDIAN);
         w3.intoMemorySegment(out, at + 3L * VECTOR, LITTLE_ENDIAN);
         at += 4L * VECTOR;
+        continue;
       }
+      // See VectorLaws on the constants.
+      FloatVector u0 = w0.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+          .add(w0.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
+      FloatVector u2 = w2.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+          .add(w2.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
+      if (form == Form.UNIFORM_EVEN) {
+        u0.intoMemorySegment(out, at, LITTLE_ENDIAN);
+        w1.intoMemorySegment(out, at + VECTOR, LITTLE_ENDIAN);
+        u2.intoMemorySegment(out, at + 2L * VECTOR, LITTLE_ENDIAN);
+        w3.intoMemorySegment(out, at + 3L * VECTOR, LITTLE_ENDIAN);
+        at += 4L * VECTOR;
+        continue;
+      }
+      FloatVector u1 = w1.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+          .add(w1.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
+      FloatVector u3 = w3.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+          .add(w3.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
+      FloatVector v0 = u0.fma(scale, origin);
+      FloatVector v1 = u1.fma(scale, origin);
+      FloatVector v2 = u2.fma(scale, origin);
+      FloatVector v3 = u3.fma(scale, origin);
+      if (form == Form.UNIFORM) {
+        v0.intoMemorySegment(out, at, LITTLE_ENDIAN);
+        v1.intoMemorySegment(out, at + VECTOR, LITTLE_ENDIAN);
+        v2.intoMemorySegment(out, at + 2L * VECTOR, LITTLE_ENDIAN);
+        v3.intoMemorySegment(out, at + 3L * VECTOR, LITTLE_ENDIAN);
+        at += 4L * VECTOR;
+        continue;
+      }
+      // See VectorStore.bfloat16.
+      IntVector r0 = v0.reinterpretAsInts();
+      IntVector r1 = v1.reinterpretAsInts();
+      IntVector r2 = v2.reinterpretAsInts();
+      IntVector r3 = v3.reinterpretAsInts();
+      r0 = r0.lanewise(LSHR, 16).and(1).add(0x7fff).add(r0).lanewise(LSHR, 16);
+      r1 = r1.lanewise(LSHR, 16).and(1).add(0x7fff).add(r1).and(0xffff0000);
+      r2 = r2.lanewise(LSHR, 16).and(1).add(0x7fff).add(r2).lanewise(LSHR, 16);
+      r3 = r3.lanewise(LSHR, 16).and(1).add(0x7fff).add(r3).and(0xffff0000);
+      r0.or(r1).intoMemorySegment(out, at, LITTLE_ENDIAN);
+      r2.or(r3).intoMemorySegment(out, at + VECTOR, LITTLE_ENDIAN);
+      at += 2L * VECTOR;
     }
   }
 }
