@@ -11,6 +11,7 @@ public sealed interface Distribution extends Initializer {
   record Uniform(double low, double high) implements Distribution {
     public Uniform {
       require(low <= high, "uniform(" + low + ", " + high + "): low must not be above high");
+      require(Double.isFinite(low) && Double.isFinite(high), "uniform(" + low + ", " + high + "): the bounds must be finite");
     }
 
     @Override
@@ -49,6 +50,8 @@ public sealed interface Distribution extends Initializer {
     public TruncatedNormal {
       requireStd("truncated_normal", mean, std);
       require(low < high, "truncated_normal(low=" + low + ", high=" + high + "): low must be below high");
+      require(Double.isFinite(low) && Double.isFinite(high),
+          "truncated_normal(low=" + low + ", high=" + high + "): the bounds must be finite");
     }
 
     /// The probabilities from which the values are computed, of a standard normal Z.
@@ -119,33 +122,28 @@ public sealed interface Distribution extends Initializer {
     DType computing = dtype == DType.F64 ? DType.F64 : DType.F32;
     switch (this) {
       case Uniform(double low, double high) -> {
-        requireHeld("low", low, dtype);
-        requireHeld("high", high, dtype);
-        requireHeld("high - low", high - low, computing);
+        dtype.requireHeld(this, "low", low);
+        dtype.requireHeld(this, "high", high);
+        computing.requireHeld(this, "high - low", high - low);
       }
       case Normal(double mean, double std) -> {
-        requireHeld("mean", mean, computing);
-        requireHeld("std", std, computing);
+        computing.requireHeld(this, "mean", mean);
+        computing.requireHeld(this, "std", std);
       }
       case LogNormal(double mean, double std) -> {
-        requireHeld("mean", mean, computing);
-        requireHeld("std", std, computing);
+        computing.requireHeld(this, "mean", mean);
+        computing.requireHeld(this, "std", std);
       }
       case TruncatedNormal law -> {
-        requireHeld("mean", law.mean, computing);
-        requireHeld("std", law.std, computing);
-        requireHeld("low", law.low, dtype);
-        requireHeld("high", law.high, dtype);
+        computing.requireHeld(this, "mean", law.mean);
+        computing.requireHeld(this, "std", law.std);
+        dtype.requireHeld(this, "low", law.low);
+        dtype.requireHeld(this, "high", law.high);
         law.tails(dtype == DType.F64);
       }
-      case Signs(double value) -> requireHeld("value", value, dtype);
-      case Constant(double value) -> requireHeld("value", value, dtype);
+      case Signs(double value) -> dtype.requireHeld(this, "value", value);
+      case Constant(double value) -> dtype.requireHeld(this, "value", value);
     }
-  }
-
-  private void requireHeld(String parameter, double value, DType dtype) {
-    require(dtype.holds(value), this + ": " + parameter + " = " + value + " is not finite in " + dtype
-        + ", whose largest value is " + Numbers.text(dtype.max()));
   }
 
   private static void requireStd(String law, double mean, double std) {
