@@ -112,9 +112,10 @@ public final class Slice {
       row /= shape.extent(++axis);
     }
     long step = Math.max(1, most / row);
-    for (long start = 0; start < shape.extent(axis); start += step) {
-      Slice piece = along(axis, start, Math.min(step, shape.extent(axis) - start));
-      piece.forEachChunk(most, action);
+    long length;
+    for (long start = 0; start < shape.extent(axis); start += length) {
+      length = Math.min(step, shape.extent(axis) - start);
+      along(axis, start, length).forEachChunk(most, action);
     }
   }
 
