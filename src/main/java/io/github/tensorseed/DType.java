@@ -121,6 +121,14 @@ public enum DType {
     };
   }
 
+  /// Checks that this type holds a parameter of an initializer.
+  void requireHeld(Initializer initializer, String parameter, double value) {
+    if (!holds(value)) {
+      throw new IllegalArgumentException(initializer + ": " + parameter + " = " + value + " is not finite in " + this
+          + ", whose largest value is " + Numbers.text(max));
+    }
+  }
+
   private static int roundToBFloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     return Float.isNaN(value) ? bits >>> 16 | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;

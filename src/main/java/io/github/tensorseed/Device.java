@@ -32,6 +32,14 @@ public interface Device extends AutoCloseable {
   /// @throws IllegalArgumentException if the law has no values in the tensor's dtype; nothing is written then
   void fill(Tensor tensor, Distribution law, RandomStream stream);
 
+  /// Makes the values of a slice and leaves them in host memory, packed, by way of the device's own memory where it has to.
+  default void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+    try (Tensor tensor = allocate(dtype, slice)) {
+      initializer.fill(tensor, stream);
+      read(tensor, 0, host.asSlice(0, tensor.bytes()));
+    }
+  }
+
   /// Copies `host.byteSize()` bytes of the tensor, from byte `offset` on, to `host`.
   void read(Tensor tensor, long offset, MemorySegment host);
 

@@ -119,33 +119,63 @@ public sealed interface Distribution extends Initializer {
     DType computing = dtype == DType.F64 ? DType.F64 : DType.F32;
     switch (this) {
       case Uniform(double low, double high) -> {
-        requireHeld("low", low, dtype);
-        requireHeld("high", high, dtype);
-        requireHeld("high - low", high - low, computing);
+        dtype.requireHeld(this, "low", low);
+        dtype.requireHeld(this, "high", high);
+        computing.requireHeld(this, "high - low", high - low);
       }
       case Normal(double mean, double std) -> {
-        requireHeld("mean", mean, computing);
-        requireHeld("std", std, computing);
+        computing.requireHeld(this, "mean", mean);
+        computing.requireHeld(this, "std", std);
       }
       case LogNormal(double mean, double std) -> {
-        requireHeld("mean", mean, computing);
-        requireHeld("std", std, computing);
+        computing.requireHeld(this, "mean", mean);
+        computing.requireHeld(this, "std", std);
       }
       case TruncatedNormal law -> {
-        requireHeld("mean", law.mean, computing);
-        requireHeld("std", law.std, computing);
-        requireHeld("low", law.low, dtype);
-        requireHeld("high", law.high, dtype);
+        computing.requireHeld(this, "mean", law.mean);
+        computing.requireHeld(this, "std", law.std);
+        dtype.requireHeld(this, "low", law.low);
+        dtype.requireHeld(this, "high", law.high);
         law.tails(dtype == DType.F64);
       }
-      case Signs(double value) -> requireHeld("value", value, dtype);
-      case Constant(double value) -> requireHeld("value", value, dtype);
+      case Signs(double value) -> dtype.requireHeld(this, "value", value);
+      case Constant(double value) -> dtype.requireHeld(this, "value", value);
     }
   }
 
-  private void requireHeld(String parameter, double value, DType dtype) {
-    require(dtype.holds(value), this + ": " + parameter + " = " + value + " is not finite in " + dtype
-        + ", whose largest value is " + Numbers.text(dtype.max()));
+  /// What the values of a law average to, before they are rounded to a dtype.
+  ///
+  /// @param mean the expectation
+  /// @param std the standard deviation
+  record Moments(double mean, double std) {}
+
+  /// The expectation and the standard deviation of this law.
+  default Moments moments() {
+    return switch (this) {
+      case Uniform(double low, double high) -> new Moments(low / 2 + high / 2, (high - low) / Math.sqrt(12));
+      case Normal(double mean, double std) -> new Moments(mean, std);
+      case LogNormal(double mean, double std) -> {
+        double variance = std * std;
+        yield new Moments(StrictMath.exp(mean + variance / 2), StrictMath.exp(mean + variance / 2) * Math.sqrt(StrictMath.expm1(variance)));
+      }
+      case TruncatedNormal(double mean, double std, double low, double high) -> {
+        double a = (low - mean) / std;
+        double b = (high - mean) / std;
+        double inside = NormalTail.between(a, b);
+        double atLow = NormalTail.density(a) / inside;
+        double atHigh = NormalTail.density(b) / inside;
+        double shift = atLow - atHigh;
+        double variance = 1 + times(a, atLow) - times(b, atHigh) - shift * shift;
+        yield new Moments(mean + std * shift, std * Math.sqrt(Math.max(0, variance)));
+      }
+      case Signs(double value) -> new Moments(0, Math.abs(value));
+      case Constant(double value) -> new Moments(value, 0);
+    };
+  }
+
+  /// A bound times its density, which is 0 at infinity.
+  private static double times(double bound, double density) {
+    return density == 0 ? 0 : bound * density;
   }
 
   private static void requireStd(String law, double mean, double std) {

@@ -19,17 +19,23 @@ public record Fans(double in, double out) {
     OIHW,
     /// \[kernel..., in, out\]: Keras, TensorFlow, JAX.
     HWIO,
+    /// As HWIO, and a vector of n has fans n and n, a scalar 1 and 1: Keras.
+    KERAS,
     /// fan-in = product of all extents but the last, fan-out = of all but the first: the code of some articles.
     ARTICLE;
 
     /// The fans of a weight of this shape: its extents of inputs and outputs, each times the product of the kernel's extents.
     ///
-    /// @throws IllegalArgumentException for a rank below 2, where fans mean nothing
+    /// @throws IllegalArgumentException for a rank below 2, where only Keras gives fans a meaning
     public Fans of(Shape shape) {
       int rank = shape.rank();
       if (rank < 2) {
+        if (this == KERAS) {
+          double extent = Math.max(1, shape.elements());
+          return new Fans(extent, extent);
+        }
         throw new IllegalArgumentException("fans need a tensor of rank 2 or more, and " + shape + " has rank " + rank
-            + "; give fan_in and fan_out, or use normal, uniform or a constant");
+            + "; state its fans, or use normal, uniform or a constant");
       }
       double first = shape.extent(0);
       double last = shape.extent(rank - 1);
@@ -42,7 +48,7 @@ public record Fans(double in, double out) {
       }
       return switch (this) {
         case OIHW -> new Fans(all / first, all / shape.extent(1));
-        case HWIO -> new Fans(all / last, all / shape.extent(rank - 2));
+        case HWIO, KERAS -> new Fans(all / last, all / shape.extent(rank - 2));
         case ARTICLE -> new Fans(all / last, all / first);
       };
     }

@@ -20,6 +20,9 @@ import java.security.NoSuchAlgorithmException;
 /// @param key the Philox key
 public record RandomStream(long key) {
 
+  /// Goes into every file that is written: other versions may give other bits.
+  public static final int STREAM_VERSION = 1;
+
   /// The stream of this seed.
   public static RandomStream of(long seed) {
     return new RandomStream(seed);

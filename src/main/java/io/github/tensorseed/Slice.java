@@ -1,7 +1,9 @@
 package io.github.tensorseed;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 
 /// A box of a logical tensor: the whole of it, or the part that one shard or one chunk holds.
 ///
@@ -97,26 +99,46 @@ public final class Slice {
     }
   }
 
-  /// Cuts this slice, in order, into contiguous pieces of at most `most` elements and as near to it as its rows allow.
-  public void forEachChunk(long most, Consumer<Slice> action) {
+  /// Row-major index in the logical tensor of this slice's first element.
+  public long start() {
+    long start = 0;
+    for (int axis = 0; axis < whole.rank(); axis++) {
+      start = start * whole.extent(axis) + offset[axis];
+    }
+    return start;
+  }
+
+  /// Cuts this slice, in order, into pieces that are contiguous in it, each of at most `most` elements and as near to that as its rows
+  /// allow. A slice without elements has none.
+  public Iterable<Slice> chunks(long most) {
     if (elements() == 0) {
-      return;
+      return List.of();
     }
     if (elements() <= most) {
-      action.accept(this);
-      return;
+      return List.of(this);
     }
+    // Pieces are cut along `axis`: behind it whole rows fit, before it they are taken one by one.
     int axis = 0;
     long row = elements() / shape.extent(0);
-    while (shape.extent(axis) == 1) {
+    while (row > most) {
       row /= shape.extent(++axis);
     }
+    int cut = axis;
     long step = Math.max(1, most / row);
-    long length;
-    for (long start = 0; start < shape.extent(axis); start += length) {
-      length = Math.min(step, shape.extent(axis) - start);
-      along(axis, start, length).forEachChunk(most, action);
+    long pieces = Math.ceilDiv(shape.extent(cut), step);
+    long all = elements() / row / shape.extent(cut) * pieces;
+    return () -> LongStream.range(0, all).mapToObj(n -> piece(n, cut, step, pieces)).iterator();
+  }
+
+  private Slice piece(long n, int cut, long step, long pieces) {
+    long start = n % pieces * step;
+    Slice piece = along(cut, start, Math.min(step, shape.extent(cut) - start));
+    long rest = n / pieces;
+    for (int axis = cut - 1; axis >= 0; axis--) {
+      piece = piece.along(axis, rest % shape.extent(axis), 1);
+      rest /= shape.extent(axis);
     }
+    return piece;
   }
 
   @Override

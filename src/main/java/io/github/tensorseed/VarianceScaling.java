@@ -16,9 +16,6 @@ import java.util.Locale;
 /// @param layout where the fans are in the shape
 public record VarianceScaling(double scale, Mode mode, Law law, Fans.Layout layout) implements Initializer {
 
-  /// The standard deviation of a standard normal that is truncated at two sigma.
-  public static final double TRUNCATED_STD = 0.8796256610342398;
-
   /// Which fan divides the scale.
   public enum Mode {
     IN,
@@ -50,18 +47,25 @@ public record VarianceScaling(double scale, Mode mode, Law law, Fans.Layout layo
     }
   }
 
+  /// What `dialect` means by this: its layout, and its law if this one is normal.
+  public VarianceScaling as(Dialect dialect) {
+    return new VarianceScaling(scale, mode, law == Law.UNIFORM ? law : dialect.normal(), dialect.layout());
+  }
+
+  /// This for weights of another layout.
+  public VarianceScaling in(Fans.Layout layout) {
+    return new VarianceScaling(scale, mode, law, layout);
+  }
+
   /// The law for these fans.
   public Distribution of(Fans fans) {
-    double variance = scale / mode.of(fans);
+    double std = Math.sqrt(scale / mode.of(fans));
     return switch (law) {
-      case NORMAL -> new Distribution.Normal(0, Math.sqrt(variance));
-      case TRUNCATED -> {
-        double std = Math.sqrt(variance) / TRUNCATED_STD;
-        yield std == 0 ? new Distribution.Constant(0) : new Distribution.TruncatedNormal(0, std, -2 * std, 2 * std);
-      }
+      case NORMAL -> Initializers.normal(0, std);
+      case TRUNCATED -> Initializers.truncatedNormalSigma(std, 2, true);
       case UNIFORM -> {
-        double limit = Math.sqrt(3 * variance);
-        yield new Distribution.Uniform(-limit, limit);
+        double limit = Math.sqrt(3 * scale / mode.of(fans));
+        yield Initializers.uniform(-limit, limit);
       }
     };
   }

@@ -44,20 +44,19 @@ class SliceTest {
   @Property
   void chunksAreContiguousAndSmallEnough(@ForAll("slices") Slice slice, @ForAll @LongRange(min = 1, max = 40) long most) {
     List<Long> covered = new ArrayList<>();
-    slice.forEachChunk(most, chunk -> {
+    for (Slice chunk : slice.chunks(most)) {
       assertThat(chunk.elements()).isBetween(1L, most);
       assertThat(chunk.whole()).isEqualTo(slice.whole());
+      assertThat(chunk.start()).isEqualTo(indices(chunk).getFirst());
       covered.addAll(indices(chunk));
-    });
+    }
     assertThat(covered).isEqualTo(indices(slice));
   }
 
   /// A chunk has more than half of `most`, or it is all that its row or the slice had left.
   @Property
   void chunksFillTheirRows(@ForAll("slices") Slice slice, @ForAll @LongRange(min = 1, max = 40) long most) {
-    List<Slice> chunks = new ArrayList<>();
-    slice.forEachChunk(most, chunks::add);
-    for (Slice chunk : chunks) {
+    for (Slice chunk : slice.chunks(most)) {
       int axis = 0;
       while (axis < chunk.shape().rank() && chunk.shape().extent(axis) == 1) {
         axis++;
@@ -109,9 +108,7 @@ class SliceTest {
     List<Slice.Run> runs = new ArrayList<>();
     Slice.of(Shape.of()).forEachRun(runs::add);
     assertThat(runs).containsExactly(new Slice.Run(0, 0, 1));
-    List<Slice> chunks = new ArrayList<>();
-    Slice.of(Shape.of()).forEachChunk(1, chunks::add);
-    assertThat(chunks).containsExactly(Slice.of(Shape.of()));
+    assertThat(Slice.of(Shape.of()).chunks(1)).containsExactly(Slice.of(Shape.of()));
   }
 
   @Example
@@ -131,12 +128,9 @@ class SliceTest {
 
   @Example
   void hugeChunks() {
-    List<Slice> chunks = new ArrayList<>();
-    Slice.of(Shape.of(Long.MAX_VALUE)).forEachChunk(1L << 62, chunks::add);
-    assertThat(chunks.stream().map(Slice::elements)).containsExactly(1L << 62, (1L << 62) - 1);
-    chunks.clear();
-    Slice.of(Shape.of(3, 1L << 40)).forEachChunk(1L << 39, chunks::add);
-    assertThat(chunks).hasSize(6).allSatisfy(chunk -> assertThat(chunk.elements()).isEqualTo(1L << 39));
+    assertThat(Slice.of(Shape.of(Long.MAX_VALUE)).chunks(1L << 62)).extracting(Slice::elements).containsExactly(1L << 62, (1L << 62) - 1);
+    assertThat(Slice.of(Shape.of(3, 1L << 40)).chunks(1L << 39)).extracting(Slice::start)
+        .containsExactly(0L, 1L << 39, 2L << 39, 3L << 39, 4L << 39, 5L << 39);
   }
 
   @Example

@@ -5,6 +5,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
@@ -112,6 +113,11 @@ public final class CpuDevice implements Device {
       MemorySegment out = tensor.memory().asSlice(run.position() * dtype.bytes(), run.count() * dtype.bytes());
       fillRun(law, dtype, stream.key(), run.start(), run.count(), out);
     });
+  }
+
+  @Override
+  public void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+    initializer.fill(wrap(host, dtype, slice), stream);
   }
 
   private void fillRun(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {

@@ -111,9 +111,9 @@ final class ScalarKernels implements Kernels {
       case TruncatedNormal(double mean, double std, double low, double high) -> {
         TruncatedNormal.Tails tails = ((TruncatedNormal) law).tails(true);
         yield (words, odd) -> {
-          long bits = Laws.bits53(words[2 * odd], words[2 * odd + 1]);
-          boolean lower = bits < tails.split();
-          double u = Laws.unit64(lower ? bits : ~bits & (1L << 53) - 1);
+          long word = Laws.word64(words[2 * odd], words[2 * odd + 1]);
+          boolean lower = word < tails.split();
+          double u = Laws.uniform64(lower ? word : ~word & (1L << 53) - 1);
           double p = Math.fma(tails.inside(), u, lower ? tails.below() : tails.above());
           double quantile = Laws.upperQuantile64(atMost(0.5, p));
           return atMost(high, atLeast(low, Math.fma(std, lower ? -quantile : quantile, mean)));
@@ -147,7 +147,7 @@ final class ScalarKernels implements Kernels {
   }
 
   private static double uniform64(int[] words, int odd) {
-    return Laws.unit64(Laws.bits53(words[2 * odd], words[2 * odd + 1]));
+    return Laws.uniform64(words[2 * odd], words[2 * odd + 1]);
   }
 
   private static double normal64(int[] words, int odd) {

@@ -1,0 +1,201 @@
+package io.github.tensorseed.checkpoint;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import io.github.tensorseed.RandomStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/// Which tensors go into which file of a checkpoint.
+///
+/// Files are filled in the order of the plan, as Hugging Face does it; a tensor that is larger than a file may be has one of its own.
+/// There it comes before the file that was being filled, and that one goes on.
+public final class ShardLayout {
+  /// Bytes per file if nothing else is asked for.
+  public static final long DEFAULT_SHARD_SIZE = 5_000_000_000L;
+
+  static final String INDEX = "model.safetensors.index.json";
+  static final String CONFIG = "config.json";
+  static final String SINGLE = "model.safetensors";
+
+  /// One file.
+  ///
+  /// @param tensors in the order of their values: wide types first, so that all are aligned, then by name
+  public record Shard(String file, List<TensorSpec> tensors, Provenance provenance) {
+
+    /// Bytes of the values.
+    public long dataBytes() {
+      return tensors.stream().mapToLong(TensorSpec::bytes).sum();
+    }
+
+    /// The bytes before the values.
+    byte[] header() {
+      return SafetensorsHeader.encode(provenance.metadata(tensors), tensors);
+    }
+  }
+
+  private final List<Shard> shards;
+  private final Provenance provenance;
+  private final long bytes;
+
+  private ShardLayout(List<Shard> shards, Provenance provenance, long bytes) {
+    this.shards = shards;
+    this.provenance = provenance;
+    this.bytes = bytes;
+  }
+
+  /// The files of a checkpoint of these tensors.
+  ///
+  /// @param shardSize bytes of values per file, see [#DEFAULT_SHARD_SIZE]
+  /// @throws IllegalArgumentException if there are no tensors or two of one name, or if `shardSize` is not positive
+  public static ShardLayout of(List<TensorSpec> tensors, long seed, long shardSize) {
+    if (shardSize < 1) {
+      throw new IllegalArgumentException("shard size " + shardSize + ": at least 1 byte is needed");
+    }
+    long total = checkedBytes(tensors);
+    List<List<TensorSpec>> files = new ArrayList<>();
+    List<TensorSpec> current = new ArrayList<>();
+    long filled = 0;
+    for (TensorSpec tensor : tensors) {
+      if (tensor.bytes() > shardSize) {
+        files.add(List.of(tensor));
+        continue;
+      }
+      if (tensor.bytes() > shardSize - filled) {
+        files.add(current);
+        current = new ArrayList<>();
+        filled = 0;
+      }
+      current.add(tensor);
+      filled += tensor.bytes();
+    }
+    if (!current.isEmpty()) {
+      files.add(current);
+    }
+    Provenance provenance =
+        new Provenance(Provenance.VERSION, RandomStream.STREAM_VERSION, seed, shardSize, digest(tensors));
+    List<Shard> shards = new ArrayList<>();
+    for (int i = 0; i < files.size(); i++) {
+      String file = files.size() == 1 ? SINGLE : "model-%05d-of-%05d.safetensors".formatted(i + 1, files.size());
+      shards.add(new Shard(file, inFileOrder(files.get(i)), provenance));
+    }
+    return new ShardLayout(List.copyOf(shards), provenance, total);
+  }
+
+  /// One file of these tensors, whatever their size.
+  ///
+  /// @throws IllegalArgumentException if there are no tensors or two of one name
+  static Shard single(String file, List<TensorSpec> tensors, long seed) {
+    ShardLayout layout = of(tensors, seed, Math.max(1, checkedBytes(tensors)));
+    return new Shard(file, layout.shards.getFirst().tensors, layout.provenance);
+  }
+
+  /// All files, in order.
+  public List<Shard> shards() {
+    return shards;
+  }
+
+  public Provenance provenance() {
+    return provenance;
+  }
+
+  /// Bytes of the values of all tensors.
+  public long bytes() {
+    return bytes;
+  }
+
+  /// The text of `model.safetensors.index.json`; empty if one file holds everything.
+  Optional<byte[]> index() {
+    if (shards.size() == 1) {
+      return Optional.empty();
+    }
+    Map<String, String> files = new TreeMap<>();
+    long parameters = 0;
+    for (Shard shard : shards) {
+      for (TensorSpec tensor : shard.tensors) {
+        files.put(tensor.name(), shard.file);
+        parameters += tensor.shape().elements();
+      }
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (JsonGenerator json = Json.FACTORY.createGenerator(out)) {
+      DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
+      json.setPrettyPrinter(new DefaultPrettyPrinter().withObjectIndenter(indenter));
+      json.writeStartObject();
+      json.writeObjectFieldStart("metadata");
+      json.writeStringField(Provenance.VERSION_KEY, provenance.version());
+      json.writeNumberField("total_parameters", parameters);
+      json.writeNumberField("total_size", bytes);
+      json.writeEndObject();
+      json.writeObjectFieldStart("weight_map");
+      for (Map.Entry<String, String> entry : files.entrySet()) {
+        json.writeStringField(entry.getKey(), entry.getValue());
+      }
+      json.writeEndObject();
+      json.writeEndObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory cannot fail", e);
+    }
+    out.write('\n');
+    return Optional.of(out.toByteArray());
+  }
+
+  private static List<TensorSpec> inFileOrder(List<TensorSpec> tensors) {
+    return tensors.stream()
+        .sorted(Comparator.<TensorSpec>comparingInt(tensor -> -tensor.dtype().bytes())
+            .thenComparing(tensor -> tensor.name().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned))
+        .toList();
+  }
+
+  private static long checkedBytes(List<TensorSpec> tensors) {
+    if (tensors.isEmpty()) {
+      throw new IllegalArgumentException("a checkpoint of no tensors; at least one is needed");
+    }
+    Set<String> names = new HashSet<>();
+    long total = 0;
+    for (TensorSpec tensor : tensors) {
+      if (!names.add(tensor.name())) {
+        throw new IllegalArgumentException("two tensors are named '" + tensor.name() + "'; names must differ");
+      }
+      try {
+        total = Math.addExact(total, tensor.bytes());
+      } catch (ArithmeticException e) {
+        throw new IllegalArgumentException("the tensors up to '" + tensor.name() + "' have more than 2^63 - 1 bytes", e);
+      }
+    }
+    return total;
+  }
+
+  /// Each field is preceded by its length, so that no two plans have the same bytes.
+  private static String digest(List<TensorSpec> tensors) {
+    MessageDigest sha256;
+    try {
+      sha256 = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java platform has SHA-256", e);
+    }
+    for (TensorSpec tensor : tensors) {
+      for (String field : List.of(tensor.name(), tensor.dtype().name(), tensor.shape().toString(), tensor.expression())) {
+        byte[] utf8 = field.getBytes(StandardCharsets.UTF_8);
+        sha256.update((utf8.length + ":").getBytes(StandardCharsets.UTF_8));
+        sha256.update(utf8);
+      }
+    }
+    return HexFormat.of().formatHex(sha256.digest());
+  }
+}

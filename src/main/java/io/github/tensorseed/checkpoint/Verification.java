@@ -1,0 +1,112 @@
+package io.github.tensorseed.checkpoint;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
+import io.github.tensorseed.Expression;
+import io.github.tensorseed.Initializer;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Slice;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongConsumer;
+
+/// Whether a checkpoint has the bits that its own metadata promises.
+///
+/// @param tensors how many were compared
+/// @param bytes how many were compared
+/// @param faults those that are not as promised
+public record Verification(int tensors, long bytes, List<Fault> faults) {
+
+  /// A tensor that is not what the metadata says.
+  ///
+  /// @param element index of the first element that differs
+  /// @param differing how many elements differ
+  /// @param expected the value that belongs there
+  /// @param found the value that is there
+  public record Fault(String tensor, String file, long element, long differing, double expected, double found) {}
+
+  /// Makes all values again and compares their bits.
+  ///
+  /// @param device computes the values
+  /// @param progress is told of bytes as they are compared
+  /// @throws IOException if a file cannot be read, was not made by this library, or by a version of the stream that is unknown here
+  public static Verification of(Checkpoint checkpoint, Device device, int threads, LongConsumer progress) throws IOException {
+    List<Fault> faults = new ArrayList<>();
+    int tensors = 0;
+    long bytes = 0;
+    try (Workers workers = new Workers(threads)) {
+      for (Checkpoint.Shard shard : checkpoint.shards()) {
+        Map<String, String> metadata = shard.header().metadata();
+        Provenance provenance = Provenance.of(metadata).orElseThrow(() -> new IOException(
+            shard.file() + " has no record of how it was made in its metadata; only files that tensorseed wrote can be verified"));
+        if (provenance.stream() != RandomStream.STREAM_VERSION) {
+          throw new IOException(shard.file() + " was made with version " + provenance.stream() + " of the stream, and this is version "
+              + RandomStream.STREAM_VERSION + "; verify it with the tensorseed that made it (" + provenance.version() + ")");
+        }
+        Map<String, String> expressions = Provenance.expressions(metadata);
+        for (StoredTensor tensor : shard.header().tensors()) {
+          DType dtype = tensor.type().dtype().orElseThrow(() -> new IOException(
+              shard.file() + ": tensor '" + tensor.name() + "' is " + tensor.type() + ", which tensorseed does not write"));
+          String expression = expressions.get(tensor.name());
+          if (expression == null) {
+            throw new IOException(shard.file() + ": the metadata has no expression for tensor '" + tensor.name() + "'");
+          }
+          Initializer initializer = Expression.parse(expression).resolve(tensor.shape());
+          compare(checkpoint, tensor, dtype, initializer, provenance.seed(), device, workers, progress).ifPresent(faults::add);
+          tensors++;
+          bytes += tensor.bytes();
+        }
+        for (String name : expressions.keySet()) {
+          if (shard.header().tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {
+            throw new IOException(shard.file() + ": the metadata names tensor '" + name + "', which the file has not");
+          }
+        }
+      }
+    }
+    return new Verification(tensors, bytes, List.copyOf(faults));
+  }
+
+  private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, DType dtype, Initializer initializer, long seed,
+      Device device, Workers workers, LongConsumer progress) throws IOException {
+    RandomStream stream = RandomStream.of(seed).named(tensor.name());
+    var fault = new Object() {
+      long element = Long.MAX_VALUE;
+      long differing;
+      double expected;
+      double found;
+    };
+    for (Slice slice : Slice.of(tensor.shape()).chunks(Workers.CHUNK_BYTES / dtype.bytes())) {
+      workers.submit((_, first, second) -> {
+        long chunkBytes = slice.shape().bytes(dtype);
+        MemorySegment stored = first.asSlice(0, chunkBytes);
+        MemorySegment made = second.asSlice(0, chunkBytes);
+        checkpoint.read(tensor, slice.start() * dtype.bytes(), stored);
+        device.fill(made, dtype, slice, initializer, stream);
+        long mismatch = stored.mismatch(made);
+        if (mismatch >= 0) {
+          long at = mismatch / dtype.bytes();
+          long differing = 0;
+          for (long i = at; i < slice.elements(); i++) {
+            differing += dtype.bits(stored, i) == dtype.bits(made, i) ? 0 : 1;
+          }
+          synchronized (fault) {
+            fault.differing += differing;
+            if (slice.start() + at < fault.element) {
+              fault.element = slice.start() + at;
+              fault.expected = dtype.get(made, at);
+              fault.found = dtype.get(stored, at);
+            }
+          }
+        }
+        progress.accept(chunkBytes);
+      });
+    }
+    workers.await();
+    return fault.differing == 0 ? Optional.empty() : Optional.of(new Fault(
+        tensor.name(), String.valueOf(tensor.file().getFileName()), fault.element, fault.differing, fault.expected, fault.found));
+  }
+}
