@@ -1,16 +1,25 @@
 package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.Device;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.checkpoint.ShardLayout.Shard;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// Fills tensors and writes them to files, in constant memory.
 ///
 /// A file appears under its name only when it is complete and on the disk.
-@SuppressWarnings("DoNotCallSuggester") // to be written
 public final class CheckpointWriter {
   private final Device device;
   private final int threads;
@@ -37,8 +46,12 @@ public final class CheckpointWriter {
       }
     }
 
-    boolean includes(int shard) {
-      return shard % count == number - 1;
+    boolean includes(int file) {
+      return file % count == number - 1;
+    }
+
+    boolean includes(Shard shard) {
+      return includes(shard.place());
     }
   }
 
@@ -68,23 +81,98 @@ public final class CheckpointWriter {
   ///
   /// @param config the text of `config.json`, marked with [Provenance#CONFIG_KEY] at its top level; null for none
   /// @throws IllegalArgumentException if `config` is not marked, or if a tensor cannot be filled
-  /// @throws IOException if something is in the way, or the disk is full or not to be written; with the path, the reason and the remedy
+  /// @throws IOException if something is in the way, another run is writing there, or the disk is full or not to be written; with the
+  ///     path, the reason and the remedy
   public Result write(ShardLayout layout, Path directory, @Nullable String config, Existing existing, Part part) throws IOException {
-    throw new UnsupportedOperationException("soon " + device + threads + progress);
+    Map<String, byte[]> texts = new LinkedHashMap<>();
+    layout.index().ifPresent(index -> texts.put(ShardLayout.INDEX, index));
+    if (config != null) {
+      requireMarked(config);
+      texts.put(ShardLayout.CONFIG, config.getBytes(StandardCharsets.UTF_8));
+    }
+    List<String> written = new ArrayList<>();
+    List<String> kept = new ArrayList<>();
+    try (Target target = Target.open(directory, layout, part, texts)) {
+      Set<String> finished = target.clear(existing);
+      for (Shard shard : layout.shards()) {
+        if (finished.contains(shard.file())) {
+          kept.add(shard.file());
+          progress.accept(shard.dataBytes());
+        } else if (part.includes(shard)) {
+          written.add(shard.file());
+          write(directory.resolve(shard.file()), target.temporary(shard.file()), shard.header(), shard.tensors(), layout.provenance().seed());
+        }
+      }
+      target.finish();
+    }
+    return new Result(List.copyOf(written), List.copyOf(kept));
+  }
+
+  private static void requireMarked(String config) {
+    boolean marked;
+    try {
+      marked = Target.isMarkedConfig(Json.of("config.json", config));
+    } catch (IOException e) {
+      throw new IllegalArgumentException("the text of config.json is malformed: " + e.getMessage(), e);
+    }
+    if (!marked) {
+      throw new IllegalArgumentException("config.json lacks \"" + Provenance.CONFIG_KEY + "\", by which a later run knows it as ours");
+    }
   }
 
   /// Writes one safetensors file.
   ///
-  /// @param force replaces a file that is ours
+  /// @param force replaces a file that we wrote
+  /// @throws IllegalArgumentException if there are no tensors or two of one name, or if one cannot be filled
+  /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
-    throw new UnsupportedOperationException("soon");
+    Shard shard = ShardLayout.single(file.toString(), tensors, seed);
+    writeAlone(file, force, shard.header(), shard.tensors(), seed);
   }
 
-  /// Writes one tensor as an npy file, which holds F64, F32 and F16.
+  /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
   ///
-  /// @param force replaces a file that is there
-  /// @throws IllegalArgumentException for a dtype that the format has not
-  public void writeNpy(TensorSpec tensor, long seed, Path file, boolean force) throws IOException {
-    throw new UnsupportedOperationException("soon");
+  /// @throws IllegalArgumentException for a dtype that the format has not, or if the tensor cannot be filled
+  /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
+  public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
+    writeAlone(file, false, Npy.header(tensor.dtype(), tensor.shape()), List.of(tensor), seed);
+  }
+
+  private void writeAlone(Path file, boolean force, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
+    if (file.getFileName() == null || file.getFileName().toString().isEmpty()) {
+      throw new IllegalArgumentException("'" + file + "' names no file");
+    }
+    String name = ".tensorseed-" + file.getFileName();
+    try (TargetLock _ = TargetLock.acquire(file.resolveSibling(name + ".lock"), Part.WHOLE, 1)) {
+      Path temporary = file.resolveSibling(name + ".new");
+      if (Files.isRegularFile(temporary, LinkOption.NOFOLLOW_LINKS)) {
+        Files.delete(temporary);
+      }
+      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !(force && isOurs(file))) {
+        throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "") + "; choose another name or remove it");
+      }
+      write(file, temporary, header, tensors, seed);
+    }
+  }
+
+  private static boolean isOurs(Path file) {
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      return Provenance.of(checkpoint.shards().getFirst().header().metadata()).isPresent();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private void write(Path file, Path temporary, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
+    DurableFile.write(file, temporary, channel -> {
+      ByteBuffer bytes = ByteBuffer.wrap(header);
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      new ChunkWriter(device, channel, header.length, tensors, RandomStream.of(seed), progress).write(threads);
+    });
   }
 }

@@ -5,11 +5,15 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +50,16 @@ final class Json implements AutoCloseable {
     this.budget = budget;
     // A decoder that is made like this reports what is malformed; Jackson's own would also guess UTF-16 and UTF-32.
     parser = FACTORY.createParser(new InputStreamReader(utf8, StandardCharsets.UTF_8.newDecoder()));
+  }
+
+  /// Of a plain file.
+  static Json open(Path file) throws IOException {
+    return new Json(file.toString(), Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS), new Budget());
+  }
+
+  /// Of a text.
+  static Json of(String source, String text) throws IOException {
+    return new Json(source, new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), new Budget());
   }
 
   /// What is done with one member of an object, whose value is the next token.

@@ -2,11 +2,9 @@ package io.github.tensorseed.checkpoint;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.github.tensorseed.RandomStream;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -58,8 +56,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   /// @throws IOException if they are missing or malformed
   public static Map<String, String> expressions(Map<String, String> metadata) throws IOException {
     Map<String, String> expressions = new HashMap<>();
-    var utf8 = new ByteArrayInputStream(text(metadata, TENSORS_KEY).getBytes(StandardCharsets.UTF_8));
-    try (Json json = new Json("metadata " + TENSORS_KEY, utf8, new Json.Budget())) {
+    try (Json json = Json.of("metadata " + TENSORS_KEY, text(metadata, TENSORS_KEY))) {
       json.object("the value", expression -> json.strings("'" + expression + "'", name -> {
         if (expressions.put(name, expression) != null) {
           throw json.malformed("tensor '" + name + "' has two expressions");

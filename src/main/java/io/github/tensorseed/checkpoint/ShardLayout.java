@@ -35,8 +35,9 @@ public final class ShardLayout {
 
   /// One file.
   ///
+  /// @param place its number among the files, counted from 0
   /// @param tensors in the order of their values: wide types first, so that all are aligned, then by name
-  public record Shard(String file, List<TensorSpec> tensors, Provenance provenance) {
+  public record Shard(int place, String file, List<TensorSpec> tensors, Provenance provenance) {
 
     /// Bytes of the values.
     public long dataBytes() {
@@ -92,7 +93,7 @@ public final class ShardLayout {
     List<Shard> shards = new ArrayList<>();
     for (int i = 0; i < files.size(); i++) {
       String file = files.size() == 1 ? SINGLE : "model-%05d-of-%05d.safetensors".formatted(i + 1, files.size());
-      shards.add(new Shard(file, inFileOrder(files.get(i)), provenance));
+      shards.add(new Shard(i, file, inFileOrder(files.get(i)), provenance));
     }
     return new ShardLayout(List.copyOf(shards), provenance, total);
   }
@@ -102,7 +103,12 @@ public final class ShardLayout {
   /// @throws IllegalArgumentException if there are no tensors or two of one name
   static Shard single(String file, List<TensorSpec> tensors, long seed) {
     ShardLayout layout = of(tensors, seed, Math.max(1, checkedBytes(tensors)));
-    return new Shard(file, layout.shards.getFirst().tensors, layout.provenance);
+    return new Shard(0, file, layout.shards.getFirst().tensors, layout.provenance);
+  }
+
+  /// Whether a checkpoint of ours may have a file of this name.
+  static boolean isName(String name) {
+    return name.matches("model(-\\d{5,}-of-\\d{5,})?\\.safetensors") || name.equals(INDEX) || name.equals(CONFIG);
   }
 
   /// All files, in order.

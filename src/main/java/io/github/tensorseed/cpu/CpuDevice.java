@@ -53,6 +53,11 @@ public final class CpuDevice implements Device {
     return open(threads, new ScalarKernels());
   }
 
+  /// Which kernels this JVM runs, and why no faster ones.
+  public static String engine() {
+    return "scalar kernels";
+  }
+
   static CpuDevice open(int threads, Kernels kernels) {
     if (threads < 1) {
       throw new IllegalArgumentException("threads = " + threads + ": at least 1 is needed");

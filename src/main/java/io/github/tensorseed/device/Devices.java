@@ -3,10 +3,23 @@ package io.github.tensorseed.device;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.cpu.CpuDevice;
+import java.util.List;
 
 /// The devices of this machine.
 public final class Devices {
   private Devices() {}
+
+  /// What could be found out about one device.
+  ///
+  /// @param details what it is or, if it cannot be used, why, and the remedy
+  public record Diagnosis(String device, boolean usable, String details) {}
+
+  /// Looks at every device that this library knows.
+  public static List<Diagnosis> diagnose() {
+    return List.of(
+        new Diagnosis("cpu", true, Runtime.getRuntime().availableProcessors() + " cores, " + CpuDevice.engine()),
+        new Diagnosis("cuda", false, "this version computes on the host only; use --device cpu, which gives the same bits"));
+  }
 
   /// Opens a device by its name.
   ///
@@ -23,7 +36,7 @@ public final class Devices {
       return CpuDevice.open(threads);
     }
     if (name.matches("cuda:\\d+")) {
-      throw new DeviceUnavailableException("device " + name + ": this version has no CUDA engine; use --device cpu");
+      throw new DeviceUnavailableException("device " + name + ": this version computes on the host only; use cpu, which gives the same bits");
     }
     throw new IllegalArgumentException("unknown device '" + name + "'; known: auto, cpu, cuda:N");
   }

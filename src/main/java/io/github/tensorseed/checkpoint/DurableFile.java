@@ -1,0 +1,77 @@
+package io.github.tensorseed.checkpoint;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/// Files that appear under their names only when they are complete and on the disk.
+final class DurableFile {
+  private DurableFile() {}
+
+  /// Writes the contents of a file.
+  interface Contents {
+    void write(FileChannel channel) throws IOException;
+  }
+
+  /// Makes `file` by way of `temporary`, beside it, which must not be there and is not there afterwards, come what may.
+  ///
+  /// @throws IOException with the path, the reason and the remedy
+  static void write(Path file, Path temporary, Contents contents) throws IOException {
+    boolean made = false;
+    try {
+      try (FileChannel channel = FileChannel.open(
+          temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
+        made = true;
+        contents.write(channel);
+        channel.force(true);
+      }
+      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+      made = false;
+      syncDirectory(file.toAbsolutePath().resolveSibling(""));
+    } catch (IOException e) {
+      throw explained(file, e);
+    } finally {
+      if (made) {
+        Files.deleteIfExists(temporary);
+      }
+    }
+  }
+
+  /// Makes the names in `directory` durable.
+  static void syncDirectory(Path directory) throws IOException {
+    // Elsewhere a directory cannot be opened, and need not be.
+    if (directory.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+      try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+        channel.force(true);
+      }
+    }
+  }
+
+  /// The failure to write `path`, with the reason in words and a remedy.
+  static IOException explained(Path path, IOException cause) {
+    String reason = switch (cause) {
+      case AccessDeniedException _ -> "permission denied";
+      case NoSuchFileException e -> "there is no " + e.getFile();
+      case NotDirectoryException e -> e.getFile() + " is not a directory";
+      case AtomicMoveNotSupportedException e -> "the file system cannot rename in one step: " + e.getReason();
+      case FileAlreadyExistsException e -> e.getFile() + " is in the way";
+      case FileSystemException e when e.getReason() != null -> e.getReason();
+      default -> String.valueOf(cause.getMessage());
+    };
+    String remedy = reason.contains("No space") || reason.contains("quota")
+        ? "make room, then go on with --resume"
+        : "choose another place, or change this one";
+    return new IOException("cannot write " + path + ": " + reason + "; " + remedy, cause);
+  }
+}

@@ -1,0 +1,148 @@
+package io.github.tensorseed.cli;
+
+import io.github.tensorseed.Device;
+import io.github.tensorseed.checkpoint.CheckpointWriter;
+import io.github.tensorseed.checkpoint.CheckpointWriter.Existing;
+import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
+import io.github.tensorseed.checkpoint.ShardLayout;
+import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.model.Plan;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `tensorseed init`.
+@Command(
+    name = "init",
+    description = "Writes the first weights of a model, or of single tensors, as safetensors.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footer = {
+      "",
+      "Every value is a function of the seed, the tensor's name and the place in the tensor: not of threads, devices, shards or other tensors.",
+      "",
+      "Examples:",
+      "  tensorseed init gpt2 --seed 42 --out gpt2",
+      "  tensorseed init llama-3-8b --dtype bf16 --out llama --part 1/4      one of four machines",
+      "  tensorseed init config.json --recipe olmo --set '*.bias = zeros()' --out weights",
+      "  tensorseed init --tensor 'w:BF16[4096,4096]=he_normal(fan=out)' --out w.safetensors",
+    })
+final class InitCommand implements Callable<Integer> {
+  private static final Pattern PART = Pattern.compile("(\\d{1,9})/(\\d{1,9})");
+
+  @Spec CommandSpec spec = CommandSpec.create();
+
+  @Mixin PlanOptions options = new PlanOptions();
+
+  @Option(names = "--out", required = true, paramLabel = "PATH",
+      description = "The folder to write a model to; with --tensor a file, .safetensors or, for one tensor, .npy.")
+  Path out = Path.of("");
+
+  @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
+      description = "64 bits: decimal from -2^63 to 2^64 - 1, or hexadecimal behind 0x. Default: ${DEFAULT-VALUE}.")
+  String seed = "0";
+
+  @Option(names = "--shard-size", paramLabel = "SIZE", defaultValue = "5GB",
+      description = "Bytes of values per file, as in 5GB or 500MiB; a larger tensor has a file of its own. Default: ${DEFAULT-VALUE}.")
+  String shardSize = "5GB";
+
+  @Option(names = "--part", paramLabel = "K/N", defaultValue = "1/1",
+      description = "Writes every N-th file, from the K-th on: N machines make one checkpoint.")
+  String part = "1/1";
+
+  @Option(names = "--resume", description = "Goes on where an interrupted run of the same plan ended; finished files stay untouched.")
+  boolean resume;
+
+  @Option(names = "--force", description = "Deletes the files of an earlier run of tensorseed in the folder first, and only those.")
+  boolean force;
+
+  @Mixin DeviceOptions device = new DeviceOptions();
+
+  @Option(names = "--json", description = "Reports in JSON.")
+  boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    if (resume && force) {
+      throw new IllegalArgumentException("--resume keeps what is there and --force deletes it; give one of them");
+    }
+    long key = Units.seed(seed);
+    long size = Units.size(shardSize);
+    Part share = part(part);
+    Plan plan = options.plan();
+    PrintWriter stdout = spec.commandLine().getOut();
+    PrintWriter stderr = spec.commandLine().getErr();
+    if (plan.tensors().isEmpty()) {
+      stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, List.of(), List.of())) : "nothing is missing");
+      return 0;
+    }
+    if (plan.tensors().stream().anyMatch(tensor -> tensor.dtype().bytes() == 1)) {
+      stderr.println("note: FP8 weights are written without scales; most loaders of FP8 models expect some");
+    }
+    long started = System.nanoTime();
+    CheckpointWriter.Result result;
+    try (Device opened = device.open(); Progress progress = new Progress("init", plan.bytes())) {
+      CheckpointWriter writer = new CheckpointWriter(opened, device.threads(), progress);
+      result = options.tensors.isEmpty()
+          ? writer.write(ShardLayout.of(plan.tensors(), key, size), out, plan.config(),
+              resume ? Existing.RESUME : force ? Existing.FORCE : Existing.REFUSE, share)
+          : writeFile(writer, plan.tensors(), key);
+    }
+    double seconds = (System.nanoTime() - started) * 1e-9;
+    Report report = new Report(out.toString(), key, plan.tensors().size(), plan.parameters(), plan.bytes(), seconds,
+        result.written(), result.kept());
+    stdout.println(json ? Json.text(report) : report.text());
+    return 0;
+  }
+
+  private CheckpointWriter.Result writeFile(CheckpointWriter writer, List<TensorSpec> tensors, long key) throws IOException {
+    if (resume || !part.equals("1/1")) {
+      throw new IllegalArgumentException("--resume and --part are for models; with --tensor there is one file");
+    }
+    String name = String.valueOf(out.getFileName()).toLowerCase(Locale.ROOT);
+    if (name.endsWith(".safetensors")) {
+      writer.writeSafetensors(tensors, key, out, force);
+    } else if (name.endsWith(".npy")) {
+      if (force) {
+        throw new IllegalArgumentException("--force replaces only files that say they are tensorseed's, which npy files cannot; delete " + out);
+      }
+      if (tensors.size() != 1) {
+        throw new IllegalArgumentException("an npy file holds one tensor, not " + tensors.size() + "; write .safetensors");
+      }
+      writer.writeNpy(tensors.getFirst(), key, out);
+    } else {
+      throw new IllegalArgumentException("--out " + out + ": with --tensor it must end in .safetensors or .npy");
+    }
+    return new CheckpointWriter.Result(List.of(name), List.of());
+  }
+
+  private static Part part(String text) {
+    Matcher matcher = PART.matcher(text);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException("--part " + text + ": write K/N, as in 1/4");
+    }
+    return new Part(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
+  }
+
+  /// What a run did.
+  ///
+  /// @param written names of files
+  /// @param kept names of files that an earlier run had finished
+  record Report(String out, long seed, int tensors, long parameters, long bytes, double seconds, List<String> written, List<String> kept) {
+    String text() {
+      return String.format(Locale.ROOT, "%s: %s, %s, %s; %s written%s in %.2f s, seed %d", out, Units.count(tensors, "tensor"),
+          Units.count(parameters, "parameter"), Units.bytes(bytes), Units.count(written.size(), "file"),
+          kept.isEmpty() ? "" : ", " + kept.size() + " kept", seconds, seed);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.tensorseed.cli;
+
+import io.github.tensorseed.Device;
+import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.StoredTensor;
+import io.github.tensorseed.checkpoint.Verification;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `tensorseed verify`.
+@Command(
+    name = "verify",
+    description = "Makes all values of a checkpoint again, from what its files say of themselves, and compares the bits.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footer = {"", "Exit code 1 if a tensor differs: each is named with the first element that does."})
+final class VerifyCommand implements Callable<Integer> {
+  @Spec CommandSpec spec = CommandSpec.create();
+
+  @Parameters(paramLabel = "DIR|FILE", description = "A folder or a .safetensors file that tensorseed wrote.")
+  Path path = Path.of("");
+
+  @Mixin DeviceOptions device = new DeviceOptions();
+
+  @Option(names = "--json", description = "Reports in JSON.")
+  boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Verification verification;
+    try (Checkpoint checkpoint = Checkpoint.open(path);
+        Device opened = device.open();
+        Progress progress = new Progress("verify", checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
+      verification = Verification.of(checkpoint, opened, device.threads(), progress);
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(Json.text(verification));
+    } else {
+      for (Verification.Fault fault : verification.faults()) {
+        out.println(fault.tensor() + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found() + " and should be "
+            + fault.expected() + "; " + Units.count(fault.differing(), "element") + " in all");
+      }
+      out.println(path + ": " + Units.count(verification.tensors(), "tensor") + ", " + Units.bytes(verification.bytes()) + "; "
+          + (verification.faults().isEmpty() ? "every bit is as the seed makes it" : Units.count(verification.faults().size(), "tensor")
+              + " not as the seed makes them"));
+    }
+    return verification.faults().isEmpty() ? 0 : Main.FAILED_CHECK;
+  }
+}

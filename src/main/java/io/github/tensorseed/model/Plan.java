@@ -1,0 +1,175 @@
+package io.github.tensorseed.model;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.Expression;
+import io.github.tensorseed.Fans;
+import io.github.tensorseed.Shape;
+import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.StoredTensor;
+import io.github.tensorseed.checkpoint.TensorSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// What is to be written: tensors with names, dtypes, shapes and resolved initializers, and the configuration to write beside them.
+///
+/// ```java
+/// Plan plan = Plan.of("llama-3.2-1b", null, null, List.of("*.o_proj.weight = zeros()"));
+/// ```
+///
+/// @param tensors in the order of the model's modules
+/// @param config the text of a config.json, or null if there is none to write
+public record Plan(List<TensorSpec> tensors, @Nullable String config) {
+  private static final Pattern TENSOR = Pattern.compile("(.+?):(\\w+)\\[([^\\[\\]]*)]\\s*=", Pattern.DOTALL);
+
+  /// @throws IllegalArgumentException if two tensors have the same name, or all of them together more than 2^63 - 1 bytes
+  public Plan {
+    tensors = List.copyOf(tensors);
+    Set<String> names = new HashSet<>();
+    long bytes = 0;
+    for (TensorSpec tensor : tensors) {
+      if (!names.add(tensor.name())) {
+        throw new IllegalArgumentException("two tensors are named '" + tensor.name() + "'");
+      }
+      bytes += tensor.bytes();
+      if (bytes < 0) {
+        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape() + " the model has more than 2^63 - 1 bytes");
+      }
+    }
+  }
+
+  /// The plan of a model.
+  ///
+  /// @param model a built-in name, or the path of a config.json or of a folder with one
+  /// @param dtype what to write; null for the configuration's, or F32 if it has none
+  /// @param recipe null for what the model's own implementation does
+  /// @param sets rules `GLOB=EXPRESSION` that go before the recipe's
+  /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule of `sets` or of a
+  ///     recipe that is not built-in and matches nothing
+  /// @throws IOException if a file cannot be read, or is malformed
+  public static Plan of(String model, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) throws IOException {
+    return of(ModelConfig.of(model), dtype, recipe, sets);
+  }
+
+  /// As the other, for a configuration that is there already.
+  public static Plan of(ModelConfig config, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) {
+    DType written = dtype != null ? dtype : config.dtype().orElse(DType.F32);
+    Rules rules = new Rules(recipe, sets, config.variables());
+    List<TensorSpec> tensors = new ArrayList<>();
+    for (Parameter parameter : Family.parameters(config)) {
+      tensors.add(rules.apply(parameter, written));
+    }
+    rules.requireAllUsed();
+    return new Plan(tensors, config.json(written));
+  }
+
+  /// The plan of a checkpoint with the same tensors as an existing one, for models that we have no template for. A `config.json` beside
+  /// it gives variables to the recipe, and is what is written beside the new one.
+  ///
+  /// @param checkpoint a `.safetensors` file, or a folder with `model.safetensors` or an index of shards
+  /// @param layout where the axes of inputs and outputs are
+  /// @param dtype what to write; null for what each tensor has
+  /// @param recipe null if `sets` say it all
+  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans
+  public static Plan like(Path checkpoint, Fans.Layout layout, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets)
+      throws IOException {
+    if (recipe == null && sets.isEmpty()) {
+      throw new IllegalArgumentException("a plan like " + checkpoint + " needs a recipe, or rules, as in '* = normal(0, 0.02)':"
+          + " a checkpoint does not say how its tensors were initialized");
+    }
+    List<StoredTensor> stored;
+    try (Checkpoint existing = Checkpoint.open(checkpoint)) {
+      stored = existing.tensors();
+    }
+    Path beside = checkpoint.resolve("config.json");
+    ModelConfig config = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS) ? ModelConfig.read(beside) : null;
+    Map<String, Fans> weights = new HashMap<>();
+    for (StoredTensor tensor : stored) {
+      if (tensor.shape().rank() >= 2 && tensor.name().endsWith("weight")) {
+        weights.put(tensor.name(), layout.of(tensor.shape()));
+      }
+    }
+    Rules rules = new Rules(recipe, sets, config == null ? Map.of("initializer_range", 0.02, "norm_neutral", 1.0) : config.variables());
+    List<TensorSpec> tensors = new ArrayList<>();
+    for (StoredTensor tensor : stored) {
+      DType own = tensor.type().dtype().orElseThrow(() -> new IllegalArgumentException("tensor '" + tensor.name() + "' is "
+          + tensor.type() + ", which no random value fits"));
+      Fans layer = tensor.name().endsWith("bias") ? weights.get(tensor.name().replaceFirst("bias$", "weight")) : null;
+      tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), dtype != null ? dtype : own));
+    }
+    rules.requireAllUsed();
+    return new Plan(tensors, config == null ? null : config.json(dtype != null ? dtype : tensors.getFirst().dtype()));
+  }
+
+  /// The plan of single tensors, each written as `NAME:DTYPE[d0,d1,...]=EXPRESSION`.
+  ///
+  /// @throws IllegalArgumentException for a faulty text, with the column
+  public static Plan ofTensors(List<String> texts) {
+    return new Plan(texts.stream().map(Plan::tensor).toList(), null);
+  }
+
+  private static TensorSpec tensor(String text) {
+    Matcher matcher = TENSOR.matcher(text);
+    if (!matcher.lookingAt()) {
+      throw new IllegalArgumentException("'" + text + "' is no tensor: expected NAME:DTYPE[d0,d1,...]=EXPRESSION,"
+          + " as in 'a.weight:BF16[64,32]=he_normal()'");
+    }
+    try {
+      long[] extents = matcher.group(3).isBlank() ? new long[0]
+          : Stream.of(matcher.group(3).split(",", -1)).mapToLong(extent -> Long.parseLong(extent.strip())).toArray();
+      String expression = " ".repeat(matcher.end()) + text.substring(matcher.end());
+      Shape shape = Shape.of(extents);
+      return new TensorSpec(matcher.group(1), DType.of(matcher.group(2)), shape, Expression.parse(expression).resolve(shape));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1) + ": the shape must be whole numbers below 2^63", e);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("'" + text + "': " + e.getMessage(), e);
+    }
+  }
+
+  /// The part of this plan whose names match one of the patterns. Their values are what they are in the whole.
+  ///
+  /// @throws IllegalArgumentException if a pattern is wrong or matches no tensor
+  public Plan only(List<String> globs) {
+    Set<String> kept = new HashSet<>();
+    for (String text : globs) {
+      Glob glob = new Glob(text);
+      List<String> matching = tensors.stream().map(TensorSpec::name).filter(name -> glob.match(name) != null).toList();
+      if (matching.isEmpty()) {
+        throw new IllegalArgumentException("pattern '" + text + "' matches no tensor; names look like '" + tensors.getFirst().name() + "'");
+      }
+      kept.addAll(matching);
+    }
+    return new Plan(tensors.stream().filter(tensor -> kept.contains(tensor.name())).toList(), config);
+  }
+
+  /// The part of this plan that an existing checkpoint lacks; maybe nothing.
+  ///
+  /// @param existing the names of its tensors
+  public Plan missingFrom(Collection<String> existing) {
+    Set<String> names = new HashSet<>(existing);
+    return new Plan(tensors.stream().filter(tensor -> !names.contains(tensor.name())).toList(), config);
+  }
+
+  /// The number of values.
+  public long parameters() {
+    return tensors.stream().mapToLong(tensor -> tensor.shape().elements()).sum();
+  }
+
+  /// The size of all values.
+  public long bytes() {
+    return tensors.stream().mapToLong(TensorSpec::bytes).sum();
+  }
+}
