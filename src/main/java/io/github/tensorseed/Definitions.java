@@ -35,17 +35,15 @@ final class Definitions {
     table.put("signs(v)", (a, _) -> Initializers.signs(a.number("v")));
     table.put("uniform_fan(fan=in, layout=auto)", scaled(a -> Initializers.uniformFan(a.word("fan", Mode.class))));
 
-    table.put("variance_scaling(scale, fan, law, layout=auto)", scaled(a -> Initializers.varianceScaling(
-        a.number("scale"), a.word("fan", Mode.class), a.word("law", Law.class), Fans.Layout.OIHW)));
+    table.put("variance_scaling(scale, fan, law, layout=auto)", 
+        scaled(a -> variance(a.number("scale"), a.word("fan", Mode.class), a.word("law", Law.class))));
     for (String name : new String[] {"glorot", "xavier"}) {
       table.put(name + "_normal" + GLOROT, inDialect(a -> Initializers.glorotNormal(a.number("gain"))));
       table.put(name + "_uniform" + GLOROT, inDialect(a -> Initializers.glorotUniform(a.number("gain"))));
     }
     for (String name : new String[] {"he", "kaiming"}) {
-      table.put(name + "_normal" + HE, inDialect(a -> Initializers.varianceScaling(scale(a), a.word("fan", Mode.class), Law.NORMAL,
-          Fans.Layout.OIHW)));
-      table.put(name + "_uniform" + HE, inDialect(a -> Initializers.varianceScaling(scale(a), a.word("fan", Mode.class), Law.UNIFORM,
-          Fans.Layout.OIHW)));
+      table.put(name + "_normal" + HE, inDialect(a -> variance(scale(a), a.word("fan", Mode.class), Law.NORMAL)));
+      table.put(name + "_uniform" + HE, inDialect(a -> variance(scale(a), a.word("fan", Mode.class), Law.UNIFORM)));
     }
     table.put("lecun_normal" + LECUN, inDialect(_ -> Initializers.lecunNormal()));
     table.put("lecun_uniform" + LECUN, inDialect(_ -> Initializers.lecunUniform()));
@@ -58,8 +56,8 @@ final class Definitions {
     table.put("xavier_legacy()", (_, scope) -> xavierLegacy(scope.shape()));
     for (Mode mode : new Mode[] {Mode.IN, Mode.OUT, Mode.AVG}) {
       String fan = "_fan_" + mode.name().toLowerCase(Locale.ROOT);
-      table.put("var_scaling_normal" + fan + SCALED, scaled(_ -> Initializers.varianceScaling(1, mode, Law.NORMAL, Fans.Layout.OIHW)));
-      table.put("var_scaling_uniform" + fan + SCALED, scaled(_ -> Initializers.varianceScaling(1, mode, Law.UNIFORM, Fans.Layout.OIHW)));
+      table.put("var_scaling_normal" + fan + SCALED, scaled(_ -> variance(1, mode, Law.NORMAL)));
+      table.put("var_scaling_uniform" + fan + SCALED, scaled(_ -> variance(1, mode, Law.UNIFORM)));
     }
 
     table.put("identity(gain=1)", (a, _) -> Initializers.identity(a.number("gain")));
@@ -69,7 +67,8 @@ final class Definitions {
     table.put("zero_init(layout=auto)", (a, scope) -> new Matrix.ZerO(layout(a, scope)));
     table.put("bilinear(layout=auto)", (a, scope) -> new Matrix.Bilinear(layout(a, scope)));
     table.put("lstm_bias(forget=1)", (a, _) -> Initializers.lstmBias(a.number("forget")));
-    table.put("siren(w0=30, first=false, layout=auto)", (a, scope) -> siren(a.number("w0"), a.flag("first"), fans(a, scope, scope.layout())));
+    table.put("siren(w0=30, first=false, layout=auto)",
+        (a, scope) -> siren(a.number("w0"), a.flag("first"), fans(a, scope, scope.layout())));
     table.put("mamba_a_log()", (_, _) -> Initializers.mambaALog());
     table.put("mamba_dt(min=0.001, max=0.1)", (a, _) -> Initializers.mambaDt(a.number("min"), a.number("max")));
     table.put("stft(side, window=hann, scaling=density, periodic=false)", (a, _) -> Initializers.stft(
@@ -102,6 +101,11 @@ final class Definitions {
       VarianceScaling meant = family.apply(a).as(a.word("dialect", Dialect.class));
       return meant.of(fans(a, scope, meant.layout()));
     };
+  }
+
+  /// For fans that are given or found later.
+  private static VarianceScaling variance(double scale, Mode fan, Law law) {
+    return Initializers.varianceScaling(scale, fan, law, Fans.Layout.OIHW);
   }
 
   private static Fans fans(Arguments a, Scope scope, Fans.Layout otherwise) {

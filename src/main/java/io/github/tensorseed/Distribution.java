@@ -11,6 +11,7 @@ public sealed interface Distribution extends Initializer {
   record Uniform(double low, double high) implements Distribution {
     public Uniform {
       require(low <= high, "uniform(" + low + ", " + high + "): low must not be above high");
+      require(Double.isFinite(low) && Double.isFinite(high), "uniform(" + low + ", " + high + "): the bounds must be finite");
     }
 
     @Override
@@ -49,6 +50,8 @@ public sealed interface Distribution extends Initializer {
     public TruncatedNormal {
       requireStd("truncated_normal", mean, std);
       require(low < high, "truncated_normal(low=" + low + ", high=" + high + "): low must be below high");
+      require(Double.isFinite(low) && Double.isFinite(high),
+          "truncated_normal(low=" + low + ", high=" + high + "): the bounds must be finite");
     }
 
     /// The probabilities from which the values are computed, of a standard normal Z.
@@ -74,6 +77,23 @@ public sealed interface Distribution extends Initializer {
       double units = wide ? 0x1p53 : 0x1p32;
       double split = Math.rint(units * ((0.5 - below) / inside));
       return new Tails(below, NormalTail.upper(b), inside, (long) Math.clamp(split, 0, units));
+    }
+
+    private Moments truncated() {
+      double a = (low - mean) / std;
+      double b = (high - mean) / std;
+      if (b - a < 1e-3) {
+        return new Uniform(low, high).moments(); // so narrow that the density is flat, and the terms below cancel
+      }
+      double inside = NormalTail.between(a, b);
+      double shift = (density(a) - density(b)) / inside;
+      // An infinite bound has no density, also not when multiplied by it.
+      double edges = ((Double.isInfinite(a) ? 0 : a * density(a)) - (Double.isInfinite(b) ? 0 : b * density(b))) / inside;
+      return new Moments(mean + std * shift, std * Math.sqrt(Math.max(0, 1 + edges - shift * shift)));
+    }
+
+    private static double density(double x) {
+      return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
     }
 
     @Override
@@ -105,6 +125,24 @@ public sealed interface Distribution extends Initializer {
     public String toString() {
       return value == 0 && 1 / value > 0 ? "zeros()" : value == 1 ? "ones()" : "constant(" + Numbers.text(value) + ")";
     }
+  }
+
+  /// The mean and the standard deviation of values, before they are rounded to a dtype.
+  record Moments(double mean, double std) {}
+
+  /// The moments of this law.
+  default Moments moments() {
+    return switch (this) {
+      case Uniform(double low, double high) -> new Moments(low + (high - low) / 2, (high - low) / Math.sqrt(12));
+      case Normal(double mean, double std) -> new Moments(mean, std);
+      case LogNormal(double mean, double std) -> {
+        double middle = Math.exp(mean + std * std / 2);
+        yield new Moments(middle, middle * Math.sqrt(Math.expm1(std * std)));
+      }
+      case TruncatedNormal law -> law.truncated();
+      case Signs(double value) -> new Moments(0, Math.abs(value));
+      case Constant(double value) -> new Moments(value, 0);
+    };
   }
 
   @Override

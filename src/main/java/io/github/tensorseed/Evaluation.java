@@ -85,7 +85,7 @@ record Evaluation(String source, Expression.Scope scope) {
         case '-' -> value - operand;
         case '*' -> value * operand;
         default -> value / operand;
-      }, chain.start(), step.operand().end());
+      }, chain.start(), step.end());
     }
     return value;
   }
@@ -99,7 +99,8 @@ record Evaluation(String source, Expression.Scope scope) {
       default -> throw at(call, "unknown function '" + call.name() + "'" + Nearest.hint(call.name(), FUNCTIONS));
     };
     if (arguments.isEmpty() || arguments.size() > most) {
-      throw at(call, call.name() + " of " + arguments.size() + " arguments; it takes " + (most == 2 ? "1 or 2" : most == 1 ? "1" : "1 or more"));
+      throw at(call, call.name() + " of " + arguments.size() + " arguments; it takes "
+          + (most == 1 ? "1" : most == 2 ? "1 or 2" : "1 or more"));
     }
     for (Syntax.Argument argument : arguments) {
       if (argument.keyword() != null) {

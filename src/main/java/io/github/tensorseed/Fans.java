@@ -1,5 +1,7 @@
 package io.github.tensorseed;
 
+import java.util.Locale;
+
 /// How many inputs and outputs a unit of a weight has.
 ///
 /// @param in inputs of one output unit
@@ -51,6 +53,11 @@ public record Fans(double in, double out) {
         case HWIO, KERAS -> new Fans(all / last, all / shape.extent(rank - 2));
         case ARTICLE -> new Fans(all / last, all / first);
       };
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
     }
   }
 }

@@ -69,13 +69,16 @@ public final class Initializers {
   /// The standard deviation of a standard normal between -k and k: sqrt(1 - 2 k phi(k) / (2 Phi(k) - 1)), 0.87962566103423978 at 2.
   /// (2 Phi(k) - 1) / (2 k phi(k)) is 1 + k^2/3 + k^4/15 + ... + k^2n/(2n+1)!!, whose terms are all positive, so nothing cancels.
   static double truncatedStd(double k) {
-    double rest = 0;
-    double term = 1;
-    for (int n = 3; term > 0x1p-60 * rest && rest < 0x1p60; n += 2) {
-      term *= k * k / n;
-      rest += term;
+    if (k > 9) {
+      return 1; // 2 k phi(k) is less than half a unit of 1
     }
-    return Math.sqrt(rest / (1 + rest));
+    double sum = 0;
+    double term = 1 / 3.;
+    for (int n = 5; term > 0x1p-60 * sum; n += 2) {
+      sum += term;
+      term *= k * k / n;
+    }
+    return k * Math.sqrt(sum / (1 + k * k * sum));
   }
 
   /// +v or -v, even odds.

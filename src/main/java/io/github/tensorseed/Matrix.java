@@ -33,7 +33,7 @@ public sealed interface Matrix extends Initializer {
 
     @Override
     public String toString() {
-      return "dirac(" + groups + ", " + layout.toString().toLowerCase(Locale.ROOT) + ")";
+      return "dirac(" + groups + ", " + layout + ")";
     }
   }
 
@@ -45,7 +45,7 @@ public sealed interface Matrix extends Initializer {
   record ZerO(Fans.Layout layout) implements Matrix {
     @Override
     public String toString() {
-      return "zero_init(" + layout.toString().toLowerCase(Locale.ROOT) + ")";
+      return "zero_init(" + layout + ")";
     }
   }
 
@@ -57,7 +57,7 @@ public sealed interface Matrix extends Initializer {
   record Bilinear(Fans.Layout layout) implements Matrix {
     @Override
     public String toString() {
-      return "bilinear(" + layout.toString().toLowerCase(Locale.ROOT) + ")";
+      return "bilinear(" + layout + ")";
     }
   }
 
@@ -205,7 +205,8 @@ public sealed interface Matrix extends Initializer {
   }
 
   private void requireKernel(Shape whole) {
-    require(whole.rank() >= 3 && whole.rank() <= 5, this + " is for convolutions, of rank 3 to 5, and " + whole + " has rank " + whole.rank());
+    int rank = whole.rank();
+    require(rank >= 3 && rank <= 5, this + " is for convolutions, of rank 3 to 5, and " + whole + " has rank " + rank);
   }
 
   @Override
@@ -254,7 +255,7 @@ public sealed interface Matrix extends Initializer {
 
   private static LongToDoubleFunction hadamard(Weight weight) {
     int order = Long.SIZE - Long.numberOfLeadingZeros(weight.out() - 1);
-    double scale = StrictMath.pow(2, -(order - 1) / 2.);
+    double scale = Math.sqrt(Math.scalb(1., 1 - order));
     return index -> {
       if (weight.positionOf(index) != weight.centre()) {
         return 0;

@@ -2,7 +2,6 @@ package io.github.tensorseed;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +19,6 @@ public final class Sparse implements Initializer {
   private static final int BYTES = 1 << 18;
 
   private final double sparsity;
-  private final double std;
   private final Distribution.Normal rest;
   private volatile @Nullable Zeros last;
 
@@ -30,7 +28,6 @@ public final class Sparse implements Initializer {
       throw new IllegalArgumentException("sparse(sparsity=" + sparsity + "): the sparsity must be 0 to 1");
     }
     this.sparsity = sparsity;
-    this.std = std;
     rest = new Distribution.Normal(0, std);
   }
 
@@ -38,7 +35,7 @@ public final class Sparse implements Initializer {
   @Override
   public Sparse resolve(Shape whole) {
     check(whole);
-    return new Sparse(sparsity, std);
+    return new Sparse(sparsity, rest.std());
   }
 
   private static void check(Shape whole) {
@@ -199,17 +196,17 @@ public final class Sparse implements Initializer {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof Sparse sparse && Arrays.equals(new double[] {sparsity, std}, new double[] {sparse.sparsity, sparse.std});
+    return other instanceof Sparse sparse && Double.compare(sparsity, sparse.sparsity) == 0 && rest.equals(sparse.rest);
   }
 
   @Override
   public int hashCode() {
-    return rest.hashCode() * 31 + Double.hashCode(sparsity);
+    return 31 * Double.hashCode(sparsity) + rest.hashCode();
   }
 
   /// As in `sparse(0.9, 0.01)`.
   @Override
   public String toString() {
-    return "sparse(" + Numbers.text(sparsity) + ", " + Numbers.text(std) + ")";
+    return "sparse(" + Numbers.text(sparsity) + ", " + Numbers.text(rest.std()) + ")";
   }
 }

@@ -37,8 +37,8 @@ final class Syntax {
   /// A sum or product: a long one is no deeper than a short one.
   record Chain(int start, int end, Node first, List<Step> steps) implements Node {}
 
-  /// One operation of a chain, up to character `end` of the text.
-  record Step(char operator, Node operand) {}
+  /// One operation of a chain; its operand ends before character `end`.
+  record Step(char operator, Node operand, int end) {}
 
   record Power(int start, int end, Node base, Node exponent) implements Node {}
 
@@ -64,7 +64,7 @@ final class Syntax {
   static Tree parse(String source) {
     Syntax syntax = new Syntax(source);
     if (source.length() > LONGEST) {
-      throw new ExpressionException(source, LONGEST, "the text has " + source.length() + " characters; at most " + LONGEST + " are read", null);
+      throw syntax.at(LONGEST, "the text has " + source.length() + " characters; at most " + LONGEST + " are read");
     }
     return syntax.tree();
   }
@@ -79,7 +79,8 @@ final class Syntax {
       int with = position;
       enter();
       canonical.append(' ');
-      keyword("with", rows.isEmpty() && call.arguments().isEmpty() ? "'(', 'with row(...) = ...' or the end" : "'with row(...) = ...' or the end");
+      boolean bare = rows.isEmpty() && call.end() == name.length() + start;
+      keyword("with", (bare ? "'(', " : "") + "'with row(...) = ...' or the end");
       canonical.append(' ');
       keyword("row", "'row(...) = ...'");
       expect('(', "'(' and the row's index");
@@ -141,23 +142,26 @@ final class Syntax {
 
   private Node number() {
     enter();
-    Node first = term();
-    Node sum = chain(first, '+', '-');
+    Node sum = chain('+', '-');
     depth--;
     return sum;
   }
 
-  private Node term() {
-    return chain(factor(), '*', '/');
-  }
-
-  private Node chain(Node first, char one, char other) {
+  /// Terms with + and - between, or factors with * and /.
+  private Node chain(char one, char other) {
+    int start = position;
+    Node first = operand(one);
     List<Step> steps = new ArrayList<>();
     while (peek() == one || peek() == other) {
       char operator = take();
-      steps.add(new Step(operator, one == '+' ? term() : factor()));
+      Node operand = operand(one);
+      steps.add(new Step(operator, operand, end));
     }
-    return steps.isEmpty() ? first : new Chain(first.start(), end, first, List.copyOf(steps));
+    return steps.isEmpty() ? first : new Chain(start, end, first, List.copyOf(steps));
+  }
+
+  private Node operand(char operator) {
+    return operator == '+' ? chain('*', '/') : factor();
   }
 
   private Node factor() {
@@ -166,12 +170,14 @@ final class Syntax {
     Node factor;
     if (peek() == '-') {
       take();
-      factor = new Negative(start, end, factor());
+      Node of = factor();
+      factor = new Negative(start, end, of);
     } else {
       factor = atom();
       if (peek() == '^') {
         take();
-        factor = new Power(start, end, factor, factor());
+        Node exponent = factor();
+        factor = new Power(start, end, factor, exponent);
       }
     }
     depth--;
@@ -294,7 +300,8 @@ final class Syntax {
 
   private ExpressionException expected(String expected) {
     int found = position < source.length() ? source.codePointAt(position) : -1;
-    return at(position, (found < 0 ? "the text ends" : "found '" + Character.toString(found) + "'") + " where " + expected + " was expected");
+    return at(position,
+        (found < 0 ? "the text ends" : "found '" + Character.toString(found) + "'") + " where " + expected + " was expected");
   }
 
   private ExpressionException at(int start, String fault) {

@@ -69,7 +69,7 @@ public final class ModelConfig {
     }
     try {
       Path path = Path.of(nameOrPath);
-      if (Files.exists(path)) {
+      if (!nameOrPath.isEmpty() && Files.exists(path)) {
         return read(path);
       }
     } catch (InvalidPathException e) {
@@ -123,6 +123,11 @@ public final class ModelConfig {
       return new ModelConfig(source, keys);
     }
     throw new IOException(source + ": malformed JSON at byte 0: a configuration is an object, as in {\"architectures\": [...], ...}");
+  }
+
+  /// One without keys.
+  static ModelConfig empty() {
+    return new ModelConfig("no configuration", JSON.createObjectNode());
   }
 
   private static ObjectNode builtIns() {

@@ -34,22 +34,22 @@ final class Parameters {
 
   /// A Linear that is several fused into one along its outputs; `fans` are those of one of them.
   void linear(String name, long in, long out, Fans fans, boolean bias) {
-    module(name, Shape.of(out, in), OIHW, fans, weights, bias ? out : 0);
+    module(name, OIHW, fans, weights, bias ? out : 0, out, in);
   }
 
   /// GPT-2's own linear map: \[in, out\], and a bias of zeros.
   void conv1d(String name, long in, long out, Fans fans, String initializer) {
-    module(name, Shape.of(in, out), HWIO, fans, initializer, out);
+    module(name, HWIO, fans, initializer, out, in, out);
   }
 
   /// A convolution over images, with a bias of zeros.
   void conv2d(String name, long in, long out, long height, long width) {
-    Shape shape = Shape.of(out, in, height, width);
-    module(name, shape, OIHW, OIHW.of(shape), weights, out);
+    double kernel = (double) height * width;
+    module(name, OIHW, new Fans(in * kernel, out * kernel), weights, out, out, in, height, width);
   }
 
-  private void module(String name, Shape shape, Fans.Layout layout, Fans fans, String initializer, long bias) {
-    list.add(new Parameter(name + ".weight", shape, layout, fans, null, initializer));
+  private void module(String name, Fans.Layout layout, Fans fans, String initializer, long bias, long... extents) {
+    list.add(new Parameter(name + ".weight", shape(name + ".weight", extents), layout, fans, null, initializer));
     if (bias > 0) {
       list.add(new Parameter(name + ".bias", Shape.of(bias), layout, null, fans, "zeros()"));
     }
@@ -75,7 +75,15 @@ final class Parameters {
 
   /// A tensor that belongs to no module of the kinds above.
   void add(String name, String initializer, long... extents) {
-    list.add(new Parameter(name, Shape.of(extents), OIHW, null, null, initializer));
+    list.add(new Parameter(name, shape(name, extents), OIHW, null, null, initializer));
+  }
+
+  private static Shape shape(String name, long... extents) {
+    try {
+      return Shape.of(extents);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
+    }
   }
 
   /// `count` blocks of the same form, called `name.0.`, `name.1.` and so on.

@@ -13,6 +13,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -93,24 +95,29 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     try (Checkpoint existing = Checkpoint.open(checkpoint)) {
       stored = existing.tensors();
     }
+    if (stored.isEmpty()) {
+      throw new IllegalArgumentException(checkpoint + " has no tensors, so there is nothing to be like");
+    }
     Path beside = checkpoint.resolve("config.json");
-    ModelConfig config = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS) ? ModelConfig.read(beside) : null;
+    boolean configured = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS);
+    ModelConfig config = configured ? ModelConfig.read(beside) : ModelConfig.empty();
     Map<String, Fans> weights = new HashMap<>();
     for (StoredTensor tensor : stored) {
       if (tensor.shape().rank() >= 2 && tensor.name().endsWith("weight")) {
         weights.put(tensor.name(), layout.of(tensor.shape()));
       }
     }
-    Rules rules = new Rules(recipe, sets, config == null ? Map.of("initializer_range", 0.02, "norm_neutral", 1.0) : config.variables());
+    Rules rules = new Rules(recipe, sets, config.variables());
     List<TensorSpec> tensors = new ArrayList<>();
     for (StoredTensor tensor : stored) {
-      DType own = tensor.type().dtype().orElseThrow(() -> new IllegalArgumentException("tensor '" + tensor.name() + "' is "
-          + tensor.type() + ", which no random value fits"));
+      DType own = tensor.type().dtype().orElseThrow(() -> new IllegalArgumentException("tensor '" + tensor.name() + "' of " + checkpoint
+          + " is " + tensor.type() + "; only floating types have initializers"));
       Fans layer = tensor.name().endsWith("bias") ? weights.get(tensor.name().replaceFirst("bias$", "weight")) : null;
       tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), dtype != null ? dtype : own));
     }
     rules.requireAllUsed();
-    return new Plan(tensors, config == null ? null : config.json(dtype != null ? dtype : tensors.getFirst().dtype()));
+    TensorSpec largest = Collections.max(tensors, Comparator.comparingLong(tensor -> tensor.shape().elements()));
+    return new Plan(tensors, configured ? config.json(largest.dtype()) : null);
   }
 
   /// The plan of single tensors, each written as `NAME:DTYPE[d0,d1,...]=EXPRESSION`.

@@ -95,7 +95,11 @@ public final class Recipe {
         if (parts.length != 2 || !parts[0].strip().matches("[A-Za-z_]\\w*")) {
           throw new NumberFormatException();
         }
-        variables.put(parts[0].strip(), Double.parseDouble(parts[1]));
+        double value = Double.parseDouble(parts[1]);
+        if (!Double.isFinite(value)) {
+          throw new NumberFormatException();
+        }
+        variables.put(parts[0].strip(), value);
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException("recipe " + name + ": '" + argument.strip() + "' must be a variable and its value, as in "
             + name + "(width_mult=8)", e);

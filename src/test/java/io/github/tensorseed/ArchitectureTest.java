@@ -1,0 +1,53 @@
+package io.github.tensorseed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.spi.ToolProvider;
+import org.junit.jupiter.api.Test;
+
+/// Packages depend on one another in one direction only, as jdeps sees it.
+class ArchitectureTest {
+  private static final String ROOT = "io.github.tensorseed";
+
+  /// What each package may use of ours, apart from the root package.
+  private static final Map<String, Set<String>> ALLOWED = Map.of(
+      "", Set.of(),
+      "cpu", Set.of(),
+      "device", Set.of("cpu"),
+      "checkpoint", Set.of(),
+      "model", Set.of("checkpoint"),
+      "cli", Set.of("device", "checkpoint", "model"));
+
+  @Test
+  void packagesUseWhatTheyMay() {
+    StringWriter out = new StringWriter();
+    ToolProvider jdeps = ToolProvider.findFirst("jdeps").orElseThrow();
+    jdeps.run(new PrintWriter(out), new PrintWriter(out), "-verbose:package", "--multi-release", "base", "--ignore-missing-deps", "target/classes");
+    Map<String, Set<String>> found = new TreeMap<>();
+    Matcher line = Pattern.compile("(?m)^ +(" + ROOT + "\\S*) +-> (\\S+)").matcher(out.toString());
+    while (line.find()) {
+      Set<String> used = found.computeIfAbsent(name(line.group(1)), _ -> new TreeSet<>());
+      if (line.group(2).startsWith(ROOT + ".")) {
+        used.add(name(line.group(2)));
+      }
+    }
+    assertThat(found.keySet()).as(out.toString()).isEqualTo(new TreeSet<>(ALLOWED.keySet()));
+    found.forEach((name, used) -> {
+      assertThat(ALLOWED.get(name)).as("package '" + name + "' uses").containsAll(used);
+    });
+    // The command has to find its way to devices: an empty result would mean that nothing was read.
+    assertThat(found.get("cli")).contains("device", "checkpoint", "model");
+  }
+
+  private static String name(String qualified) {
+    return qualified.equals(ROOT) ? "" : qualified.substring(ROOT.length() + 1);
+  }
+}

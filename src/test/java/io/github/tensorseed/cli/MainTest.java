@@ -1,0 +1,170 @@
+package io.github.tensorseed.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MainTest {
+  /// A Llama of 2 layers: 7,152 parameters in 21 tensors.
+  private static final String CONFIG = """
+      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 16, "intermediate_size": 40, "vocab_size": 96,
+       "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 2, "initializer_range": 0.02, "torch_dtype": "bfloat16"}
+      """;
+
+  @TempDir Path dir;
+
+  private record Run(int code, String out, String err) {}
+
+  private static Run run(Object... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new), new PrintWriter(out, true), new PrintWriter(err, true));
+    return new Run(code, out.toString(), err.toString());
+  }
+
+  private Path config() throws IOException {
+    return Files.writeString(dir.resolve("config.json"), CONFIG);
+  }
+
+  private static void flipBit(Path file, long offset) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      ByteBuffer one = ByteBuffer.allocate(1);
+      channel.read(one, offset);
+      one.put(0, (byte) (one.get(0) ^ 1));
+      channel.write(one.flip(), offset);
+    }
+  }
+
+  @Test
+  void initVerifyDiffAndInspectAgree() throws IOException {
+    Path first = dir.resolve("first");
+    Path second = dir.resolve("second");
+    assertThat(run("init", config(), "--seed", "42", "--out", first, "--json").code).isZero();
+    assertThat(run("init", config(), "--seed", "0x2a", "--out", second, "--shard-size", "4kB", "--threads", "1").code).isZero();
+
+    Run verify = run("verify", second);
+    assertThat(verify.out).contains("21 tensors").contains("every bit is as the seed makes it");
+    assertThat(verify.code).isZero();
+    Run diff = run("diff", first, second);
+    assertThat(diff.out).contains("21 tensors the same, 0 different, 0 in one only");
+    assertThat(diff.code).isZero();
+
+    flipBit(first.resolve("model.safetensors"), Files.size(first.resolve("model.safetensors")) - 1);
+    Run broken = run("verify", first, "--json");
+    assertThat(broken.code).isEqualTo(1);
+    JsonNode fault = new ObjectMapper().readTree(broken.out).get("faults").get(0);
+    // The last tensor of the file by name, and its last element: 96 rows or a norm of 16.
+    assertThat(fault.get("tensor").asText()).isEqualTo("model.norm.weight");
+    assertThat(fault.get("element").asLong()).isEqualTo(15);
+    assertThat(run("diff", first, second).out).contains("model.norm.weight: 1 element from element 15 on");
+  }
+
+  @Test
+  void inspectFlagsWhatIsWrong() throws IOException {
+    Path file = dir.resolve("w.safetensors");
+    assertThat(run("init", "--tensor", "a:F32[64,64]=normal(0, 1)", "--tensor", "b:F32[64,64]=normal(0, 1)", "--out", file).code).isZero();
+    Path html = dir.resolve("page.html");
+    Run clean = run("inspect", file, "--html", html);
+    assertThat(clean.out).contains("2 tensors, 0 flagged");
+    assertThat(clean.code).isZero();
+    assertThat(html).content().contains("<svg").contains("normal(0, 1)").doesNotContain("http");
+
+    // The second half of b as if nobody had written it, and an infinity in a.
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      long size = Files.size(file);
+      channel.write(ByteBuffer.allocate(64 * 64 * 2), size - 64 * 64 * 2);
+      channel.write(ByteBuffer.wrap(new byte[] {0, 0, (byte) 0x80, 0x7f}), size - 64 * 64 * 8);
+    }
+    Run flagged = run("inspect", file);
+    assertThat(flagged.code).isEqualTo(1);
+    assertThat(flagged.out)
+        .contains("! a: 1 infinite")
+        .contains("! b: 2048 elements in runs of one value, from element 2048 on: untouched?")
+        .contains("! b: departs from normal(0, 1): std");
+  }
+
+  @Test
+  void onlyAndMissingHaveTheValuesOfTheWhole() throws IOException {
+    Path whole = dir.resolve("whole");
+    Path part = dir.resolve("part");
+    Path rest = dir.resolve("rest");
+    run("init", config(), "--out", whole);
+    assertThat(run("init", config(), "--only", "*.layers.0.*", "--out", part).code).isZero();
+    assertThat(run("init", config(), "--missing-from", part, "--out", rest).code).isZero();
+    assertThat(run("diff", whole, part).out).contains("9 tensors the same, 0 different, 12 in one only");
+    assertThat(run("diff", whole, rest).out).contains("12 tensors the same, 0 different, 9 in one only");
+    assertThat(run("init", config(), "--missing-from", whole, "--out", dir.resolve("none")).out).contains("nothing is missing");
+    assertThat(dir.resolve("none")).doesNotExist();
+  }
+
+  @Test
+  void planShowsTheLawsAndWritesNothing() throws IOException {
+    JsonNode plan = new ObjectMapper().readTree(run("plan", config(), "--set", "*.q_proj.weight = he_uniform()", "--json").out);
+    assertThat(plan.get("tensors").get(1).get("law").asText()).isEqualTo("uniform(-0.6123724356957945, 0.6123724356957945)");
+    // U(-l, l) has the deviation l / sqrt(3), and l = sqrt(6 / 16).
+    assertThat(plan.get("tensors").get(1).get("std").asDouble()).isCloseTo(Math.sqrt(2 / 16.0), Offset.offset(1e-15));
+    assertThat(plan.get("parameters").asLong()).isEqualTo(2 * 96 * 16 + 2 * (2 * 16 * 16 + 2 * 8 * 16 + 3 * 16 * 40 + 2 * 16) + 16);
+    assertThat(dir).isDirectoryContaining("glob:**config.json");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+      plan gtp2                                        | did you mean 'gpt2'
+      plan gpt2 --recipe megatorn                      | megatron
+      plan gpt2 --dtype f23                            | unknown dtype 'f23'
+      plan gpt2 --set *.bias=constent(1)               | did you mean 'constant'
+      plan gpt2 --set *.bias=he_normal()               | rank
+      plan gpt2 --set nothing.*=zeros()                | matches no tensor
+      plan gpt2 --set *=normal(0,-1)                   | must be finite and not negative
+      plan gpt2 --dtype f16 --set *=constant(70000)    | not finite in F16
+      plan gpt2 --only nothing                         | matches no tensor
+      plan --tensor w:F32[2,-1]=zeros()                | -1
+      plan --tensor w:F32[9999999999,9999999999]=ones  | 2^63 - 1
+      plan --tensor w:F32[2]=uniform(1,0)              | low must not be above high
+      init gpt2                                        | --out
+      init gpt2 --out target --seed 1e3                | seed '1e3' is not a 64-bit number
+      init gpt2 --out target --seed 18446744073709551616 | not a 64-bit number
+      init gpt2 --out target --shard-size 5XB          | is no size
+      init gpt2 --out target --part 4/3                | parts are 1/3 to 3/3
+      init gpt2 --out target --threads 0               | give 1 to 1024
+      init gpt2 --out target --device gpu              | known: auto, cpu, cuda:N
+      init gpt2 --out target --resume --force          | give one of them
+      init --tensor w:BF16[2]=zeros() --out x.npy      | BF16
+      init --tensor w:F32[2]=zeros() --out x.bin       | must end in .safetensors or .npy
+      verify pom.xml                                   | pom.xml
+      inspect no-such-folder                           | no-such-folder
+      frobnicate                                       | frobnicate
+      """)
+  void wrongInputIsNamedWithoutAStackTrace(String line, String expected) {
+    Run run = run((Object[]) line.strip().split(" +", -1));
+    assertThat(run.code).isEqualTo(2);
+    assertThat(run.out).isEmpty();
+    assertThat(run.err).startsWith("tensorseed: ").contains(expected).doesNotContain("\tat ").doesNotContain("Exception");
+    assertThat(Path.of("x.npy")).doesNotExist();
+  }
+
+  @Test
+  void everyCommandHasHelp() {
+    for (String command : new String[] {"init", "plan", "verify", "diff", "inspect", "devices"}) {
+      Run run = run(command, "--help");
+      assertThat(run.code).isZero();
+      assertThat(run.out).contains("Usage: tensorseed " + command);
+    }
+    assertThat(run("devices").out).contains("cpu").contains("cuda");
+  }
+}
