@@ -86,14 +86,14 @@ public sealed interface Distribution extends Initializer {
         return new Uniform(low, high).moments(); // so narrow that the density is flat, and the terms below cancel
       }
       double inside = NormalTail.between(a, b);
-      double shift = (density(a) - density(b)) / inside;
-      // An infinite bound has no density, also not when multiplied by it.
-      double edges = ((Double.isInfinite(a) ? 0 : a * density(a)) - (Double.isInfinite(b) ? 0 : b * density(b))) / inside;
+      double shift = (NormalTail.density(a) - NormalTail.density(b)) / inside;
+      double edges = (weighted(a) - weighted(b)) / inside;
       return new Moments(mean + std * shift, std * Math.sqrt(Math.max(0, 1 + edges - shift * shift)));
     }
 
-    private static double density(double x) {
-      return Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+    /// An infinite bound has no density, also not when multiplied by it.
+    private static double weighted(double bound) {
+      return Double.isInfinite(bound) ? 0 : bound * NormalTail.density(bound);
     }
 
     @Override
@@ -179,41 +179,6 @@ public sealed interface Distribution extends Initializer {
       case Signs(double value) -> dtype.requireHeld(this, "value", value);
       case Constant(double value) -> dtype.requireHeld(this, "value", value);
     }
-  }
-
-  /// What the values of a law average to, before they are rounded to a dtype.
-  ///
-  /// @param mean the expectation
-  /// @param std the standard deviation
-  record Moments(double mean, double std) {}
-
-  /// The expectation and the standard deviation of this law.
-  default Moments moments() {
-    return switch (this) {
-      case Uniform(double low, double high) -> new Moments(low / 2 + high / 2, (high - low) / Math.sqrt(12));
-      case Normal(double mean, double std) -> new Moments(mean, std);
-      case LogNormal(double mean, double std) -> {
-        double variance = std * std;
-        yield new Moments(StrictMath.exp(mean + variance / 2), StrictMath.exp(mean + variance / 2) * Math.sqrt(StrictMath.expm1(variance)));
-      }
-      case TruncatedNormal(double mean, double std, double low, double high) -> {
-        double a = (low - mean) / std;
-        double b = (high - mean) / std;
-        double inside = NormalTail.between(a, b);
-        double atLow = NormalTail.density(a) / inside;
-        double atHigh = NormalTail.density(b) / inside;
-        double shift = atLow - atHigh;
-        double variance = 1 + times(a, atLow) - times(b, atHigh) - shift * shift;
-        yield new Moments(mean + std * shift, std * Math.sqrt(Math.max(0, variance)));
-      }
-      case Signs(double value) -> new Moments(0, Math.abs(value));
-      case Constant(double value) -> new Moments(value, 0);
-    };
-  }
-
-  /// A bound times its density, which is 0 at infinity.
-  private static double times(double bound, double density) {
-    return density == 0 ? 0 : bound * density;
   }
 
   private static void requireStd(String law, double mean, double std) {

@@ -92,15 +92,15 @@ class SparseTest {
     Initializer resolved = Initializers.sparse(0.8, 0.01).resolve(shape);
     double[] whole = fill(resolved, RandomStream.of(1), Slice.of(shape));
     try (CpuDevice cpu = CpuDevice.open(1)) {
-      long[] row = {0};
-      Slice.of(shape).forEachChunk(500, chunk -> {
+      int row = 0;
+      for (Slice chunk : Slice.of(shape).chunks(500)) {
         try (Tensor tensor = cpu.allocate(DType.F32, chunk)) {
           resolved.fill(tensor, RandomStream.of(1));
-          assertThat(tensor.toDoubles()).isEqualTo(Arrays.copyOfRange(whole, (int) row[0] * 500, (int) row[0] * 500 + 500));
-          row[0]++;
+          assertThat(tensor.toDoubles()).isEqualTo(Arrays.copyOfRange(whole, row * 500, row * 500 + 500));
+          row++;
         }
-      });
-      assertThat(row[0]).isEqualTo(2000);
+      }
+      assertThat(row).isEqualTo(2000);
     }
   }
 }

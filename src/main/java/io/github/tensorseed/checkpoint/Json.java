@@ -34,6 +34,9 @@ final class Json implements AutoCloseable {
       .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
       .build();
 
+  /// Bytes of the objects around a text that is kept.
+  private static final long PER_TEXT = 240;
+
   /// Heap that the contents of files may take, in bytes.
   static final class Budget {
     private static final long BYTES = 128L << 20;
@@ -72,7 +75,7 @@ final class Json implements AutoCloseable {
     expect(JsonToken.START_OBJECT, what + " is to be an object");
     while (next() != JsonToken.END_OBJECT) {
       String key = parser.currentName();
-      keep(key);
+      checkUnicode(key);
       member.accept(key);
     }
   }
@@ -81,7 +84,7 @@ final class Json implements AutoCloseable {
   String string(String what) throws IOException {
     expect(JsonToken.VALUE_STRING, what + " is to be a string");
     String text = text();
-    keep(text);
+    checkUnicode(text);
     return text;
   }
 
@@ -113,7 +116,7 @@ final class Json implements AutoCloseable {
         throw malformed(what + " is to be an array of strings");
       }
       String text = text();
-      keep(text);
+      checkUnicode(text);
       member.accept(text);
     }
   }
@@ -176,20 +179,19 @@ final class Json implements AutoCloseable {
     }
   }
 
-  /// Takes the room of `text`, and of what belongs to it, out of the budget.
-  private void keep(String text) throws IOException {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (Character.isSurrogate(c)) {
-        if (Character.isLowSurrogate(c) || i + 1 == text.length() || !Character.isLowSurrogate(text.charAt(i + 1))) {
-          throw malformed("an unpaired surrogate");
-        }
-        i++;
-      }
-    }
-    budget.left -= 160 + 2L * text.length();
+  /// Takes the room of `text`, and of the objects and the `more` bytes that belong to it, out of the budget.
+  void keep(String text, long more) throws IOException {
+    budget.left -= PER_TEXT + 2L * text.length() + more;
     if (budget.left < 0) {
       throw malformed("names and metadata are too many to be held in " + (Budget.BYTES >> 20) + " MB");
+    }
+  }
+
+  private void checkUnicode(String text) throws IOException {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i)) && !Character.isSupplementaryCodePoint(text.codePointAt(i++))) {
+        throw malformed("an unpaired surrogate");
+      }
     }
   }
 

@@ -58,6 +58,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     Map<String, String> expressions = new HashMap<>();
     try (Json json = Json.of("metadata " + TENSORS_KEY, text(metadata, TENSORS_KEY))) {
       json.object("the value", expression -> json.strings("'" + expression + "'", name -> {
+        json.keep(name, 0);
         if (expressions.put(name, expression) != null) {
           throw json.malformed("tensor '" + name + "' has two expressions");
         }

@@ -62,7 +62,10 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
         }
         if (name.equals(METADATA)) {
           json.object(METADATA, key -> {
-            if (metadata.put(key, json.string("'" + key + "' of " + METADATA)) != null) {
+            String value = json.string("'" + key + "' of " + METADATA);
+            json.keep(key, 0);
+            json.keep(value, 0);
+            if (metadata.put(key, value) != null) {
               throw json.malformed("'" + key + "' of " + METADATA + " is there twice");
             }
           });
@@ -125,6 +128,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       throw json.malformed(tensor + type + " " + shape + " takes " + bits + " bits, in whole bytes, and data_offsets are ["
           + begin + ", " + end + "]");
     }
+    json.keep(name, (long) shape.rank() * Long.BYTES);
     return new StoredTensor(name, type, shape, file, data + begin, end - begin);
   }
 

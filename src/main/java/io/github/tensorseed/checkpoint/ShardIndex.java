@@ -40,7 +40,11 @@ record ShardIndex(boolean ours, Map<String, String> files) {
             if (!isPlainName(file)) {
               throw json.malformed("the file of '" + tensor + "' is '" + file + "'; only plain names of files beside the index are opened");
             }
+            json.keep(tensor, 0);
             String first = plain.putIfAbsent(file, file);
+            if (first == null) {
+              json.keep(file, 0);
+            }
             if (files.put(tensor, first == null ? file : first) != null) {
               throw json.malformed("tensor '" + tensor + "' is there twice");
             }

@@ -3,6 +3,7 @@ package io.github.tensorseed.checkpoint;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.core.util.Separators;
 import io.github.tensorseed.RandomStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -140,8 +141,8 @@ public final class ShardLayout {
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonGenerator json = Json.FACTORY.createGenerator(out)) {
-      DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
-      json.setPrettyPrinter(new DefaultPrettyPrinter().withObjectIndenter(indenter));
+      json.setPrettyPrinter(new DefaultPrettyPrinter(Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER))
+          .withObjectIndenter(new DefaultIndenter("  ", "\n")));
       json.writeStartObject();
       json.writeObjectFieldStart("metadata");
       json.writeStringField(Provenance.VERSION_KEY, provenance.version());

@@ -19,9 +19,13 @@ public record TensorSpec(String name, DType dtype, Shape shape, Initializer init
     }
     RandomStream.of(0).named(name); // names that UTF-8 cannot express have no stream
     shape.bytes(dtype);
-    initializer = initializer.resolve(shape);
-    if (initializer instanceof Distribution law) {
-      law.check(dtype);
+    try {
+      initializer = initializer.resolve(shape);
+      if (initializer instanceof Distribution law) {
+        law.check(dtype);
+      }
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
     }
     String text = initializer.toString();
     if (text.startsWith(initializer.getClass().getName() + "@")) {

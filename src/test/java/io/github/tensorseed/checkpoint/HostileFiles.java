@@ -1,0 +1,118 @@
+package io.github.tensorseed.checkpoint;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/// Large hostile files, read in a process of 256 MB. Its output says how each was taken.
+final class HostileFiles {
+  private HostileFiles() {}
+
+  /// A file of this header, `data` bytes of values behind it, and this claim about the header's length.
+  static void write(Path file, byte[] json, long length, int data) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(8 + json.length + data).order(ByteOrder.LITTLE_ENDIAN);
+    Files.write(file, bytes.putLong(length).put(json).array());
+  }
+
+  public static void main(String[] args) throws IOException {
+    Path folder = Path.of(args[0]);
+    open(folder, "a million tensors", "a.safetensors", out -> {
+      out.print('{');
+      for (int i = 0; i < 1_000_000; i++) {
+        out.print((i == 0 ? "" : ",") + "\"t" + i + "\":{\"dtype\":\"F32\",\"shape\":[0,1,2," + i + "],\"data_offsets\":[0,0]}");
+      }
+      out.print('}');
+    });
+    open(folder, "200000 tensors", "a.safetensors", out -> {
+      out.print('{');
+      for (int i = 0; i < 200_000; i++) {
+        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
+      }
+      out.print('}');
+    });
+    open(folder, "a string of 90 MB", "a.safetensors", out -> {
+      out.print("{\"__metadata__\":{\"a\":\"");
+      repeat(out, "a\u00e9", 30_000_000);
+      out.print("\"}}");
+    });
+    open(folder, "strings of 8 M characters", "a.safetensors", out -> {
+      out.print("{\"__metadata__\":{");
+      for (int i = 0; i < 11; i++) {
+        out.print((i == 0 ? "" : ",") + "\"" + i + "\":\"\u20ac");
+        repeat(out, "a", (1 << 23) - 1);
+        out.print('"');
+      }
+      out.print("}}");
+    });
+    open(folder, "a name of 90 MB", "a.safetensors", out -> {
+      out.print("{\"");
+      repeat(out, "a", 90_000_000);
+      out.print("\":1}");
+    });
+    open(folder, "a number of 90 MB", "a.safetensors", out -> {
+      out.print("{\"a\":{\"shape\":[");
+      repeat(out, "1", 90_000_000);
+      out.print("]}}");
+    });
+    open(folder, "a shape of 40 M axes", "a.safetensors", out -> {
+      out.print("{\"a\":{\"shape\":[1");
+      repeat(out, ",1", 40_000_000);
+      out.print("]}}");
+    });
+    open(folder, "names with the same hash", "a.safetensors", out -> {
+      out.print("{\"a\":{}");
+      for (int i = 0; i < 1 << 18; i++) {
+        out.print(",\"");
+        for (int bit = 0; bit < 18; bit++) {
+          out.print((i >> bit & 1) == 0 ? "Aa" : "BB");
+        }
+        out.print("\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
+      }
+      out.print('}');
+    });
+    open(folder, "an index of a million tensors", ShardLayout.INDEX, out -> {
+      out.print("{\"weight_map\":{\"a\":\"a.safetensors\"");
+      for (int i = 0; i < 1_000_000; i++) {
+        out.print(",\"t" + i + "\":\"" + i + ".safetensors\"");
+      }
+      out.print("}}");
+    });
+  }
+
+  private static void repeat(PrintStream out, String text, int count) {
+    String thousand = text.repeat(1000);
+    for (int i = 0; i < count / 1000; i++) {
+      out.print(thousand);
+    }
+    out.print(text.repeat(count % 1000));
+  }
+
+  private static void open(Path folder, String what, String name, Consumer<PrintStream> json) throws IOException {
+    Path file = folder.resolve(name);
+    try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(file), 1 << 16);
+        PrintStream out = new PrintStream(raw, false, StandardCharsets.UTF_8)) {
+      if (name.endsWith(".safetensors")) {
+        out.write(new byte[8], 0, 8);
+      }
+      json.accept(out);
+    }
+    if (name.endsWith(".safetensors")) {
+      try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
+        channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Files.size(file) - 8), 0);
+      }
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(name.endsWith(".safetensors") ? file : folder)) {
+      System.out.println(what + ": " + checkpoint.tensors().size() + " tensors");
+    } catch (IOException e) {
+      System.out.println(what + ": " + e.getMessage());
+    }
+    Files.delete(file);
+  }
+}
