@@ -18,6 +18,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /// The host's memory and cores.
 ///
@@ -28,6 +29,29 @@ public final class CpuDevice implements Device {
 
   /// Vectors like their memory on cache lines.
   private static final long ALIGNMENT = 64;
+
+  /// What this JVM runs, chosen at the first use.
+  private static final class Engine {
+    static final @Nullable String SLOWDOWN = slowdown();
+    static final Kernels KERNELS = SLOWDOWN == null ? new VectorKernels() : new LoopKernels();
+
+    static {
+      if (SLOWDOWN != null) {
+        System.getLogger(CpuDevice.class.getName()).log(System.Logger.Level.WARNING, "CPU fills are several times slower: " + SLOWDOWN);
+      }
+    }
+
+    /// The first reason not to use vectors, with its remedy.
+    private static @Nullable String slowdown() {
+      if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+        return "module jdk.incubator.vector is not there; start Java with --add-modules jdk.incubator.vector";
+      }
+      if (VectorKernels.bits() < 128) {
+        return "vectors have " + VectorKernels.bits() + " bits; start Java without -XX:MaxVectorSize";
+      }
+      return null;
+    }
+  }
 
   private final int threads;
   private final Kernels kernels;
@@ -50,12 +74,14 @@ public final class CpuDevice implements Device {
   ///
   /// @throws IllegalArgumentException if `threads` is not positive
   public static CpuDevice open(int threads) {
-    return open(threads, new ScalarKernels());
+    return open(threads, fastest());
   }
 
   /// Which kernels this JVM runs, and why no faster ones.
   public static String engine() {
-    return "scalar kernels";
+    return Engine.SLOWDOWN == null
+        ? "vector kernels, " + VectorKernels.bits() + " bits"
+        : "loops: " + Engine.SLOWDOWN;
   }
 
   static CpuDevice open(int threads, Kernels kernels) {
@@ -63,6 +89,11 @@ public final class CpuDevice implements Device {
       throw new IllegalArgumentException("threads = " + threads + ": at least 1 is needed");
     }
     return new CpuDevice(threads, kernels);
+  }
+
+  /// The fastest kernels that this JVM can run.
+  static Kernels fastest() {
+    return Engine.KERNELS;
   }
 
   @Override
