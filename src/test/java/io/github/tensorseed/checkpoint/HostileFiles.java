@@ -6,9 +6,11 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
 
 /// Large hostile files, read in a process of 256 MB. Its output says how each was taken.
@@ -33,7 +35,8 @@ final class HostileFiles {
     open(folder, "200000 tensors", "a.safetensors", out -> {
       out.print('{');
       for (int i = 0; i < 200_000; i++) {
-        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
+        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":"
+            + "{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
       }
       out.print('}');
     });
@@ -104,7 +107,7 @@ final class HostileFiles {
       json.accept(out);
     }
     if (name.endsWith(".safetensors")) {
-      try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
+      try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Files.size(file) - 8), 0);
       }
     }
