@@ -28,7 +28,7 @@ class HostileFilesTest {
         line -> assertThat(line).startsWith("a name of 90 MB: ").contains("exceeds the maximum"),
         line -> assertThat(line).startsWith("a number of 90 MB: ").contains("exceeds the maximum"),
         line -> assertThat(line).startsWith("a shape of 40 M axes: ").contains("more than 64 numbers"),
-        line -> assertThat(line).startsWith("names with the same hash: ").contains("'a': a dtype"),
+        line -> assertThat(line).isEqualTo("names with the same hash: 131072 tensors"),
         line -> assertThat(line).startsWith("an index of a million tensors: ").contains("too many to be held in 128 MB"));
   }
 }
