@@ -48,8 +48,17 @@ final class DurableFile {
     }
   }
 
+  /// Deletes a file, not what a link leads to.
+  static void delete(Path file) throws IOException {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw explained(file, e);
+    }
+  }
+
   /// Makes the names in `directory` durable.
-  static void syncDirectory(Path directory) throws IOException {
+  private static void syncDirectory(Path directory) throws IOException {
     // Elsewhere a directory cannot be opened, and need not be.
     if (directory.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {

@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
-/// The header of NumPy's npy format, version 1.0: magic, version, a length of 2 bytes, and a Python dictionary, padded with spaces so that the
-/// values begin at a multiple of 64.
+/// The header of NumPy's npy format, version 1.0: magic, version, a length of 2 bytes, and a Python dictionary, padded with spaces so
+/// that the values begin at a multiple of 64.
 ///
 /// Source: numpy/lib/format.py.
 final class Npy {

@@ -14,7 +14,8 @@ final class KilledRuns {
     long pause = Long.parseLong(args[1]);
     try (CpuDevice device = CpuDevice.open(2)) {
       System.out.println("begins");
-      new CheckpointWriter(device, 2, _ -> sleep(pause)).write(Plans.layout(42), Path.of(args[0]), Plans.CONFIG, Existing.RESUME, Part.WHOLE);
+      new CheckpointWriter(device, 2, _ -> sleep(pause))
+          .write(Plans.layout(42), Path.of(args[0]), Plans.CONFIG, Existing.RESUME, Part.WHOLE);
       System.out.println("done");
     } catch (IOException e) {
       System.out.println(e.getMessage());
