@@ -47,7 +47,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       }
       bytes += tensor.bytes();
       if (bytes < 0) {
-        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape() + " the model has more than 2^63 - 1 bytes");
+        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape()
+            + " the model has more than 2^63 - 1 bytes");
       }
     }
   }
@@ -58,8 +59,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @param dtype what to write; null for the configuration's, or F32 if it has none
   /// @param recipe null for what the model's own implementation does
   /// @param sets rules `GLOB=EXPRESSION` that go before the recipe's
-  /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule of `sets` or of a
-  ///     recipe that is not built-in and matches nothing
+  /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule that matches
+  ///     nothing, unless it is one of a built-in recipe
   /// @throws IOException if a file cannot be read, or is malformed
   public static Plan of(String model, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) throws IOException {
     return of(ModelConfig.of(model), dtype, recipe, sets);
@@ -95,8 +96,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     try (Checkpoint existing = Checkpoint.open(checkpoint)) {
       stored = existing.tensors();
     }
-    if (stored.isEmpty()) {
-      throw new IllegalArgumentException(checkpoint + " has no tensors, so there is nothing to be like");
+    if (stored.isEmpty() || stored.size() > Parameters.MOST) {
+      throw new IllegalArgumentException(checkpoint + " has " + stored.size() + " tensors; a plan is made like 1 to " + Parameters.MOST);
     }
     Path beside = checkpoint.resolve("config.json");
     boolean configured = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS);
@@ -140,7 +141,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       Shape shape = Shape.of(extents);
       return new TensorSpec(matcher.group(1), DType.of(matcher.group(2)), shape, Expression.parse(expression).resolve(shape));
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1) + ": the shape must be whole numbers below 2^63", e);
+      throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1)
+          + ": the shape must be whole numbers below 2^63", e);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("'" + text + "': " + e.getMessage(), e);
     }
@@ -155,7 +157,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       Glob glob = new Glob(text);
       List<String> matching = tensors.stream().map(TensorSpec::name).filter(name -> glob.match(name) != null).toList();
       if (matching.isEmpty()) {
-        throw new IllegalArgumentException("pattern '" + text + "' matches no tensor; names look like '" + tensors.getFirst().name() + "'");
+        throw new IllegalArgumentException("pattern '" + text + "' matches no tensor"
+            + (tensors.isEmpty() ? "" : "; names look like '" + tensors.getFirst().name() + "'"));
       }
       kept.addAll(matching);
     }

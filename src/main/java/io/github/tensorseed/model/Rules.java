@@ -3,6 +3,7 @@ package io.github.tensorseed.model;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Expression;
 import io.github.tensorseed.Fans;
+import io.github.tensorseed.Initializer;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -70,12 +71,14 @@ final class Rules {
       }
       scope.putAll(captured);
     }
+    Initializer initializer;
     try {
-      return new TensorSpec(parameter.name(), dtype, parameter.shape(),
-          expression.resolve(new Expression.Scope(parameter.shape(), parameter.layout(), parameter.fans(), scope)));
+      initializer = expression.resolve(new Expression.Scope(parameter.shape(), parameter.layout(), parameter.fans(), scope));
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("tensor '" + parameter.name() + "' " + parameter.shape() + ", " + where + ": " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "tensor '" + parameter.name() + "' " + parameter.shape() + ", " + where + ": " + e.getMessage(), e);
     }
+    return new TensorSpec(parameter.name(), dtype, parameter.shape(), initializer);
   }
 
   /// @throws IllegalArgumentException if a rule matched no tensor
