@@ -154,4 +154,44 @@ class EndsTest {
           offset(1e-6));
     }
   }
+
+  /// Intervals are sought whose split is a given word or the integer above it: that word belongs to the upper half, or is the last of the lower
+  /// one. Where p is just short of 1/2, the sign tells which half it was taken for.
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F64"})
+  void halvesMeetAtTheSplit(DType dtype) {
+    // Its first word becomes a smaller binary32 than it is, which brings p below 1/2.
+    RandomStream stream = RandomStream.of(42);
+    boolean wide = dtype == DType.F64;
+    long word = wide ? 0x9ceaf053L ^ 0x77f5493bL << 21 : 0x9ceaf053L;
+    int[] told = new int[2];
+    for (int i = 0; i < 64; i++) {
+      double low = -1 - i * 0x1p-9;
+      for (int above = 0; above < 2; above++) {
+        TruncatedNormal law = withSplit(low, word + above, wide);
+        if (law.tails(wide).split() == word + above) {
+          double value = Samples.values(dtype, law, stream, 1)[0];
+          assertThat(above == 0 ? value : -value).as("%s", law).isGreaterThanOrEqualTo(0);
+          told[above] += value != 0 ? 1 : 0;
+        }
+      }
+    }
+    assertThat(told[0]).isPositive();
+    assertThat(told[1]).isPositive();
+  }
+
+  /// The split falls as the upper bound grows; next to the right place rounding may hide it.
+  private static TruncatedNormal withSplit(double low, long split, boolean wide) {
+    double near = 0x1p-6;
+    double far = 4;
+    for (int i = 0; i < 100; i++) {
+      double middle = (near + far) / 2;
+      if (new TruncatedNormal(0, 1, low, middle).tails(wide).split() > split) {
+        near = middle;
+      } else {
+        far = middle;
+      }
+    }
+    return new TruncatedNormal(0, 1, low, far);
+  }
 }
