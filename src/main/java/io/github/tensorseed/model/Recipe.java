@@ -82,7 +82,8 @@ public final class Recipe {
     try (InputStream in = Resources.open("recipes/" + name + ".recipe")) {
       String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
       // Written for the names of several families, so for one model some of its rules match nothing.
-      return new Recipe(rules(text, "recipe " + name + " (it takes variables, as in " + name + EXAMPLE + ")"), variables(name, arguments), false);
+      String source = "recipe " + name + " (it takes variables, as in " + name + EXAMPLE + ")";
+      return new Recipe(rules(text, source), variables(name, arguments), false);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class PlanTest {
   /// Where the numbers come from: GPT-2: the public checkpoints' tensors, without the attn.bias buffers. Llama, Mistral, Mixtral, Qwen,
   /// Gemma: "params" or total_size / 2 of the public checkpoints' safetensors indices (tied heads counted once). GPT-NeoX:
-  /// 12 L d^2 + 13 L d + 2 d + 2 V d of arXiv 2204.06745's dimensions. BERT: the public checkpoint's tensors, as BertForPreTraining. ViT: timm's
-  /// vit_base_patch16_224 and vit_large_patch16_224.
+  /// 12 L d^2 + 13 L d + 2 d + 2 V d of arXiv 2204.06745's dimensions. BERT: the public checkpoint's tensors, as BertForPreTraining.
+  /// ViT: timm's vit_base_patch16_224 and vit_large_patch16_224.
   @ParameterizedTest
   @CsvSource({
       "gpt2, 124439808, 148", "gpt2-medium, 354823168, 292", "gpt2-large, 774030080, 436", "gpt2-xl, 1557611200, 580",
@@ -48,10 +48,14 @@ class PlanTest {
     assertThat(counted.value()).extracting(line -> line.substring(0, line.indexOf(','))).hasSameElementsAs(ModelConfig.builtInNames());
   }
 
-  /// The other classes of BERT and ViT whose sizes are well known: "110M" is BertModel with its pooler; ViTModel is timm's without the head
-  /// and with the pooler.
+  /// The other classes of BERT and ViT whose sizes are well known: "110M" is BertModel with its pooler, of 590,592; ViTModel is timm's
+  /// without the head and with the pooler.
   @ParameterizedTest
-  @CsvSource({"bert-base-uncased, BertModel, 109482240", "vit-base, ViTModel, 86389248", "gpt2, GPT2LMHeadModel, 124439808",
+  @CsvSource({"bert-base-uncased, BertModel, 109482240", "bert-base-uncased, BertForMaskedLM, 109514298",
+      "bert-base-uncased, BertLMHeadModel, 109514298", "bert-base-uncased, BertForNextSentencePrediction, 109483778",
+      "bert-base-uncased, BertForSequenceClassification, 109483778", "bert-base-uncased, BertForMultipleChoice, 109483009",
+      "bert-base-uncased, BertForTokenClassification, 108893186", "bert-base-uncased, BertForQuestionAnswering, 108893186",
+      "vit-base, ViTModel, 86389248", "gpt2, GPT2LMHeadModel, 124439808",
       "llama-3.2-1b, LlamaModel, 1235814400", "llama-3-8b, LlamaModel, 7504924672", "gpt2, GPT2ForSequenceClassification, 124441344"})
   void otherClasses(String name, String architecture, long parameters) throws IOException {
     assertThat(plan(name, architecture).parameters()).isEqualTo(parameters);
