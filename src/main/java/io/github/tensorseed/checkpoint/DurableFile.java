@@ -79,7 +79,7 @@ final class DurableFile {
       default -> String.valueOf(cause.getMessage());
     };
     String remedy = reason.contains("No space") || reason.contains("quota")
-        ? "make room, then go on with --resume"
+        ? "make room and run it again; --resume keeps the files that are finished"
         : "choose another place, or change this one";
     return new IOException("cannot write " + path + ": " + reason + "; " + remedy, cause);
   }

@@ -27,6 +27,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointWriterTest {
@@ -313,6 +314,7 @@ class CheckpointWriterTest {
   }
 
   @Test
+  @Timeout(60) // a second writer that is let in would wait for the first
   void twoWritersOfTheSameFiles() throws Exception {
     Path target = folder.resolve("t");
     CountDownLatch started = new CountDownLatch(1);
