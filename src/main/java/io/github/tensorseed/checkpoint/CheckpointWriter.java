@@ -135,7 +135,7 @@ public final class CheckpointWriter {
   /// @throws IllegalArgumentException for a dtype that the format has not, or if the tensor cannot be filled
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
-    byte[] header = Npy.header(tensor.dtype(), tensor.shape());
+    byte[] header = Npy.header(tensor.type(), tensor.shape());
     writeAlone(file, false, temporary -> write(file, temporary, header, List.of(tensor), seed));
   }
 

@@ -116,7 +116,7 @@ final class ChunkWriter {
         ByteBuffer bytes = buffer.asByteBuffer();
         for (TensorSpec tensor : tensors) {
           stream = null;
-          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.dtype().bytes())) {
+          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
             add(tensor, slice, buffer, bytes);
           }
         }
@@ -125,7 +125,7 @@ final class ChunkWriter {
     }
 
     private void add(TensorSpec tensor, Slice slice, MemorySegment buffer, ByteBuffer bytes) {
-      long size = slice.shape().bytes(tensor.dtype());
+      long size = slice.elements() * tensor.width();
       if (filled + size > CHUNK) {
         endPack(bytes);
       }
@@ -140,7 +140,7 @@ final class ChunkWriter {
 
     private void fill(TensorSpec tensor, Slice slice, RandomStream stream, MemorySegment host) {
       try {
-        device.fill(host, tensor.dtype(), slice, tensor.initializer(), stream);
+        tensor.fill(device, slice, stream, host);
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
       }

@@ -149,7 +149,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       long offset = 0;
       for (TensorSpec tensor : tensors) {
         json.writeObjectFieldStart(tensor.name());
-        json.writeStringField("dtype", tensor.dtype().name());
+        json.writeStringField("dtype", tensor.type().name());
         json.writeFieldName("shape");
         json.writeArray(tensor.shape().extents(), 0, tensor.shape().rank());
         json.writeFieldName("data_offsets");

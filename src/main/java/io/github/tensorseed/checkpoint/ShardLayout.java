@@ -166,7 +166,7 @@ public final class ShardLayout {
 
   private static List<TensorSpec> inFileOrder(List<TensorSpec> tensors) {
     return tensors.stream()
-        .sorted(Comparator.<TensorSpec>comparingInt(tensor -> -tensor.dtype().bytes())
+        .sorted(Comparator.<TensorSpec>comparingInt(tensor -> -tensor.width())
             .thenComparing(tensor -> tensor.name().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned))
         .toList();
   }
@@ -199,7 +199,7 @@ public final class ShardLayout {
       throw new AssertionError("every Java platform has SHA-256", e);
     }
     for (TensorSpec tensor : tensors) {
-      for (String field : List.of(tensor.name(), tensor.dtype().name(), tensor.shape().toString(), tensor.expression())) {
+      for (String field : List.of(tensor.name(), tensor.type().name(), tensor.shape().toString(), tensor.expression())) {
         byte[] utf8 = field.getBytes(StandardCharsets.UTF_8);
         sha256.update((utf8.length + ":").getBytes(StandardCharsets.UTF_8));
         sha256.update(utf8);

@@ -212,8 +212,8 @@ final class Target implements AutoCloseable {
       if (tensor == null) {
         return what + "is not in this plan";
       }
-      if (!stored.type().name().equals(tensor.dtype().name())) {
-        return what + "has dtype " + stored.type() + " there, " + tensor.dtype() + " here";
+      if (stored.type() != tensor.type()) {
+        return what + "has dtype " + stored.type() + " there, " + tensor.type() + " here";
       }
       if (!stored.shape().equals(tensor.shape())) {
         return what + "has shape " + stored.shape() + " there, " + tensor.shape() + " here";

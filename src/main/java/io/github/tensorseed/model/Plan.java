@@ -6,6 +6,7 @@ import io.github.tensorseed.Fans;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.StoredTensor;
+import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,7 +14,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -72,7 +72,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     Rules rules = new Rules(recipe, sets, config.variables());
     List<TensorSpec> tensors = new ArrayList<>();
     for (Parameter parameter : Family.parameters(config)) {
-      tensors.add(rules.apply(parameter, written));
+      tensors.add(rules.apply(parameter, StoredType.of(written)));
     }
     rules.requireAllUsed();
     return new Plan(tensors, config.json(written));
@@ -85,7 +85,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @param layout where the axes of inputs and outputs are
   /// @param dtype what to write; null for what each tensor has
   /// @param recipe null if `sets` say it all
-  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans
+  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans without a
+  ///     rule that gives them a constant
   public static Plan like(Path checkpoint, Fans.Layout layout, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets)
       throws IOException {
     if (recipe == null && sets.isEmpty()) {
@@ -111,14 +112,14 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     Rules rules = new Rules(recipe, sets, config.variables());
     List<TensorSpec> tensors = new ArrayList<>();
     for (StoredTensor tensor : stored) {
-      DType own = tensor.type().dtype().orElseThrow(() -> new IllegalArgumentException("tensor '" + tensor.name() + "' of " + checkpoint
-          + " is " + tensor.type() + "; only floating types have initializers"));
       Fans layer = tensor.name().endsWith("bias") ? weights.get(tensor.name().replaceFirst("bias$", "weight")) : null;
-      tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), dtype != null ? dtype : own));
+      StoredType type = dtype == null || tensor.type().dtype().isEmpty() ? tensor.type() : StoredType.of(dtype);
+      tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), type));
     }
     rules.requireAllUsed();
-    TensorSpec largest = Collections.max(tensors, Comparator.comparingLong(tensor -> tensor.shape().elements()));
-    return new Plan(tensors, configured ? config.json(largest.dtype()) : null);
+    DType largest = tensors.stream().filter(tensor -> tensor.type().dtype().isPresent())
+        .max(Comparator.comparingLong(tensor -> tensor.shape().elements())).flatMap(tensor -> tensor.type().dtype()).orElse(DType.F32);
+    return new Plan(tensors, configured ? config.json(largest) : null);
   }
 
   /// The plan of single tensors, each written as `NAME:DTYPE[d0,d1,...]=EXPRESSION`.

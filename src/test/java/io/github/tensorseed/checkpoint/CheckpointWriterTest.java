@@ -73,9 +73,9 @@ class CheckpointWriterTest {
       assertThat(checkpoint.tensors()).hasSameSizeAs(tensors);
       for (TensorSpec spec : tensors) {
         StoredTensor stored = checkpoint.tensors().stream().filter(tensor -> tensor.name().equals(spec.name())).findAny().orElseThrow();
-        assertThat(stored.type().dtype()).hasValue(spec.dtype());
+        assertThat(stored.type()).isEqualTo(spec.type());
         assertThat(stored.shape()).isEqualTo(spec.shape());
-        assertThat(stored.offset() % spec.dtype().bytes()).isZero();
+        assertThat(stored.offset() % spec.width()).isZero();
         byte[] bytes = new byte[(int) stored.bytes()];
         checkpoint.read(stored, 0, MemorySegment.ofArray(bytes));
         assertThat(bytes).as(spec.name()).isEqualTo(Plans.values(device, spec, seed));
@@ -419,7 +419,7 @@ class CheckpointWriterTest {
     Path file = folder.resolve("x.npy");
     TensorSpec tensor = Plans.normal("a", DType.F16, 200, 1001);
     writer.writeNpy(tensor, 7, file);
-    assertThat(Files.readAllBytes(file)).hasSize(128 + 2 * 200 * 1001).startsWith(Npy.header(DType.F16, tensor.shape()))
+    assertThat(Files.readAllBytes(file)).hasSize(128 + 2 * 200 * 1001).startsWith(Npy.header(StoredType.F16, tensor.shape()))
         .endsWith(Plans.values(device, tensor, 7));
     assertThatThrownBy(() -> writer.writeNpy(tensor, 7, file)).hasMessageContaining("x.npy is there already");
     assertThatThrownBy(() -> writer.writeNpy(Plans.normal("a", DType.BF16, 2), 7, folder.resolve("y.npy")))

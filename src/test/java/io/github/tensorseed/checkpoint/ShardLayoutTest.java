@@ -155,6 +155,6 @@ class ShardLayoutTest {
   }
 
   private static String npy(DType dtype, long... extents) {
-    return new String(Npy.header(dtype, Shape.of(extents)), StandardCharsets.ISO_8859_1);
+    return new String(Npy.header(StoredType.of(dtype), Shape.of(extents)), StandardCharsets.ISO_8859_1);
   }
 }

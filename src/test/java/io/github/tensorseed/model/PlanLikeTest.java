@@ -75,6 +75,9 @@ class PlanLikeTest {
     assertThatThrownBy(() -> Plan.like(file, Layout.OIHW, null, null, List.of("* = normal(0, 1)")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("tensor 'n'").hasMessageContaining("I64");
+    assertThatThrownBy(() -> Plan.like(file, Layout.OIHW, null, null, List.of("* = constant(0.5)")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("constant(0.5) is no value of I64");
     Path empty = write("{}", 0);
     assertThatThrownBy(() -> Plan.like(empty, Layout.OIHW, null, null, List.of("* = ones()")))
         .isInstanceOf(IllegalArgumentException.class)
@@ -84,7 +87,7 @@ class PlanLikeTest {
   }
 
   private static String text(TensorSpec tensor) {
-    return tensor.name() + " " + tensor.dtype() + " " + tensor.shape() + " " + tensor.expression();
+    return tensor.name() + " " + tensor.type() + " " + tensor.shape() + " " + tensor.expression();
   }
 
   private Path write(String header, int bytes) throws IOException {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -247,10 +248,10 @@ class PlanTest {
 
   @Test
   void dtypes() throws IOException {
-    assertThat(Plan.of("gpt2", null, null, List.of()).tensors().getFirst().dtype()).isEqualTo(DType.F32);
-    assertThat(Plan.of("llama-3-8b", null, null, List.of()).tensors()).extracting(TensorSpec::dtype).containsOnly(DType.BF16);
+    assertThat(Plan.of("gpt2", null, null, List.of()).tensors().getFirst().type()).isEqualTo(StoredType.F32);
+    assertThat(Plan.of("llama-3-8b", null, null, List.of()).tensors()).extracting(TensorSpec::type).containsOnly(StoredType.BF16);
     Plan half = Plan.of("llama-3-8b", DType.F16, null, List.of());
-    assertThat(half.tensors()).extracting(TensorSpec::dtype).containsOnly(DType.F16);
+    assertThat(half.tensors()).extracting(TensorSpec::type).containsOnly(StoredType.F16);
     assertThat(half.bytes()).isEqualTo(2 * 8030261248L);
     assertThat(half.config()).contains("\"torch_dtype\" : \"float16\"");
     assertThatThrownBy(() -> Plan.of("gpt2", DType.F16, null, List.of("wte.weight = constant(1e6)")))
@@ -286,7 +287,7 @@ class PlanTest {
     Plan plan = Plan.ofTensors(List.of("a.weight:bf16[64, 32]=he_normal()", "layers[0]:x:F64[]=constant(-1)",
         "empty:F32[0,3] = normal(0, 1)"));
     assertThat(plan.tensors()).extracting(TensorSpec::name).containsExactly("a.weight", "layers[0]:x", "empty");
-    assertThat(plan.tensors()).extracting(tensor -> tensor.dtype() + " " + tensor.shape() + " " + tensor.expression())
+    assertThat(plan.tensors()).extracting(tensor -> tensor.type() + " " + tensor.shape() + " " + tensor.expression())
         .containsExactly("BF16 [64, 32] normal(0, 0.25)", "F64 [] constant(-1)", "F32 [0, 3] normal(0, 1)");
     assertThat(plan.parameters()).isEqualTo(2049);
     assertThat(plan.config()).isNull();
