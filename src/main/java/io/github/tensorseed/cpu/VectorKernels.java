@@ -36,7 +36,7 @@ final class VectorKernels implements Kernels {
       return;
     }
     try (Arena arena = Arena.ofConfined()) {
-      new Fill(law, dtype, key, arena, out).elements(start, count);
+      new Fill(law, dtype, key, arena, out).run(start, count);
     }
   }
 
@@ -47,7 +47,6 @@ final class VectorKernels implements Kernels {
 
   /// One call's state.
   private static final class Fill {
-    private final Distribution law;
     private final DType dtype;
     private final MemorySegment out;
     private final VectorPhilox philox;
@@ -55,29 +54,49 @@ final class VectorKernels implements Kernels {
     private final boolean wide;
     /// Elements that one step makes.
     private final int step;
-    private final MemorySegment words;
-    private final MemorySegment aside;
-    private final Pass pass;
+    private final VectorPhilox.Form form;
     private final boolean inOrder;
-    private final VectorPhilox.@Nullable Form fused;
+    /// Of uniforms in binary32, which are made together with their words.
+    private final float range;
+    private final float low;
+    private final MemorySegment words;
+    private final MemorySegment probabilities;
+    private final MemorySegment aside;
+    /// Turns a piece of words into elements; null if they are made together with the words.
+    private final @Nullable Pass pass;
 
     Fill(Distribution law, DType dtype, long key, Arena arena, MemorySegment out) {
-      this.law = law;
       this.dtype = dtype;
       this.out = out;
       philox = new VectorPhilox(key);
       wide = dtype == DType.F64 && !(law instanceof Signs);
       step = VectorPhilox.WORDS / (wide ? 2 : 1);
-      // Vectors that straddle cache lines cost twice: the allocator's 16 bytes of alignment are not enough.
+      boolean pairs = law instanceof Normal || law instanceof LogNormal;
+      inOrder = !pairs && (dtype == DType.F32 || dtype == DType.F64 && !wide);
+      // Vectors that straddle cache lines cost twice: the 16 bytes of malloc are not enough.
       words = arena.allocate(PIECE, 64);
+      probabilities = law instanceof TruncatedNormal ? arena.allocate(PIECE, 64) : MemorySegment.NULL;
       aside = arena.allocate((long) VectorPhilox.WORDS * Long.BYTES, 64);
-      inOrder = switch (law) {
-        case Normal _, LogNormal _ -> false;
-        default -> dtype == DType.F32 || law instanceof Signs && dtype == DType.F64;
-      };
-      fused = fused(law, dtype);
-      Pass values = wide ? values64(law) : values(law);
-      pass = inOrder ? values : (bytes, to, at) -> {
+      if (law instanceof Uniform(double lowest, double highest) && !wide) {
+        range = (float) (highest - lowest);
+        low = (float) lowest;
+        // fma(range, U, low) grows with U, so none is too great if that of U = 1 is not.
+        boolean bounded = Math.fma(range, 1, low) <= (float) highest;
+        form = bounded && dtype == DType.BF16 ? VectorPhilox.Form.UNIFORM_BF16 : VectorPhilox.Form.UNIFORM;
+        pass = bounded && (dtype == DType.BF16 || dtype == DType.F32) ? null : elements(values(law));
+      } else {
+        range = 0;
+        low = 0;
+        form = pairs && !wide ? VectorPhilox.Form.UNIFORM_EVEN : VectorPhilox.Form.WORDS;
+        pass = elements(wide ? values64(law) : values(law));
+      }
+    }
+
+    private Pass elements(Pass values) {
+      if (inOrder) {
+        return values;
+      }
+      return (bytes, to, at) -> {
         values.run(bytes, words, 0);
         if (wide) {
           VectorLaws64.store(words, bytes, to, at);
@@ -87,24 +106,9 @@ final class VectorKernels implements Kernels {
       };
     }
 
-    /// The uniforms that need no look at their upper bound, because fma(range, U, low) grows with U and is within the bound for U = 1.
-    private static VectorPhilox.@Nullable Form fused(Distribution law, DType dtype) {
-      if (!(law instanceof Uniform(double low, double high)) || Math.fma((float) (high - low), 1, (float) low) > (float) high) {
-        return null;
-      }
-      return switch (dtype) {
-        case F32 -> VectorPhilox.Form.UNIFORM_F32;
-        case BF16 -> VectorPhilox.Form.UNIFORM_BF16;
-        default -> null;
-      };
-    }
-
     private Pass values(Distribution law) {
       return switch (law) {
-        case Uniform(double low, double high) -> {
-          float range = (float) (high - low);
-          yield (bytes, to, at) -> VectorLaws.uniforms(words, bytes, range, (float) low, (float) high, to, at);
-        }
+        case Uniform(_, double high) -> (bytes, to, at) -> VectorLaws.atMost((float) high, words, bytes, to, at);
         case Normal(double mean, double std) -> (bytes, _, _) -> normals(bytes, mean, std);
         case LogNormal(double mean, double std) -> (bytes, _, _) -> {
           normals(bytes, mean, std);
@@ -112,13 +116,10 @@ final class VectorKernels implements Kernels {
         };
         case TruncatedNormal truncated -> {
           TruncatedNormal.Tails tails = truncated.tails(false);
-          float mean = (float) truncated.mean();
-          float std = (float) truncated.std();
-          float low = (float) truncated.low();
-          float high = (float) truncated.high();
           yield (bytes, to, at) -> {
-            VectorLaws.tails(words, bytes, tails);
-            VectorLaws.quantiles(words, bytes, mean, std, low, high, to, at);
+            VectorLaws.tails(words, bytes, tails, probabilities);
+            VectorLaws.logarithms(probabilities, bytes, 1, Laws.ROOT_HALF_BITS + (24 << Laws.EXPONENT_SHIFT));
+            VectorLaws.quantiles(words, probabilities, bytes, truncated, tails, to, at);
           };
         }
         case Signs(double value) -> dtype == DType.F64
@@ -129,13 +130,16 @@ final class VectorKernels implements Kernels {
     }
 
     private void normals(int bytes, double mean, double std) {
-      VectorLaws.radii(words, bytes);
+      VectorLaws.logarithms(words, bytes, 2, Laws.ROOT_HALF_BITS);
       VectorLaws.normals(words, bytes, (float) mean, (float) std);
     }
 
     private Pass values64(Distribution law) {
       return switch (law) {
-        case Uniform(double low, double high) -> (bytes, _, _) -> uniforms64(bytes, low, high);
+        case Uniform(double low, double high) -> (bytes, _, _) -> {
+          uniforms64(bytes);
+          VectorLaws64.scale(words, bytes, high - low, low, high);
+        };
         case Normal(double mean, double std) -> (bytes, _, _) -> normals64(bytes, mean, std);
         case LogNormal(double mean, double std) -> (bytes, _, _) -> {
           normals64(bytes, mean, std);
@@ -145,26 +149,27 @@ final class VectorKernels implements Kernels {
           TruncatedNormal.Tails tails = truncated.tails(true);
           yield (bytes, _, _) -> {
             VectorLaws64.integers(words, bytes);
-            VectorLaws64.tails(words, bytes, tails);
-            VectorLaws64.quantiles(words, bytes, truncated);
+            VectorLaws64.tails(words, bytes, tails, probabilities);
+            VectorLaws64.logarithms(probabilities, bytes, 1, Laws.ROOT_HALF_BITS_64 + (53L << Laws.EXPONENT_SHIFT_64));
+            VectorLaws64.quantiles(words, probabilities, bytes, truncated, tails);
           };
         }
         case Signs _, Constant _ -> throw new IllegalArgumentException(law + " is not computed in binary64");
       };
     }
 
-    private void uniforms64(int bytes, double low, double high) {
+    private void uniforms64(int bytes) {
       VectorLaws64.integers(words, bytes);
-      VectorLaws64.uniforms(words, bytes, high - low, low, high);
+      VectorLaws64.uniforms(words, bytes);
     }
 
     private void normals64(int bytes, double mean, double std) {
-      uniforms64(bytes, 0, 1);
-      VectorLaws64.radii(words, bytes);
+      uniforms64(bytes);
+      VectorLaws64.logarithms(words, bytes, 2, Laws.ROOT_HALF_BITS_64);
       VectorLaws64.normals(words, bytes, mean, std);
     }
 
-    void elements(long start, long count) {
+    void run(long start, long count) {
       for (long done = 0; done < count; ) {
         long element = start + done;
         long run = Math.min(count - done, COUNTER_ELEMENTS - (element & COUNTER_ELEMENTS - 1));
@@ -196,17 +201,17 @@ final class VectorKernels implements Kernels {
     }
 
     private void steps(int sub, int steps, MemorySegment to, long at) {
-      if (fused != null && law instanceof Uniform(double low, double high)) {
-        philox.uniform(sub, steps, fused, (float) (high - low), (float) low, to, at);
+      int stride = step / 4;
+      if (pass == null) {
+        philox.make(form, inOrder, sub, sub + stride / 2, stride, steps, range, low, to, at);
         return;
       }
-      int stride = step / 4;
       int bytesPerStep = VectorPhilox.WORDS * Integer.BYTES;
       int most = PIECE / bytesPerStep;
       for (int from = 0; from < steps; from += most) {
         int some = Math.min(most, steps - from);
         int first = sub + from * stride;
-        philox.words(first, wide ? first : first + stride / 2, stride, some, inOrder, words, 0);
+        philox.make(form, inOrder, first, wide ? first : first + stride / 2, stride, some, range, low, words, 0);
         pass.run(some * bytesPerStep, to, at + (long) from * step * dtype.bytes());
       }
     }

@@ -23,20 +23,27 @@ import jdk.incubator.vector.VectorSpecies;
 /// The binary32 functions of [Laws], one value per lane, the same operations in the same order, in passes over a piece of memory that stays
 /// in the first cache.
 ///
-/// Passes are short for C2's sake: it stops inlining after some fifty vector operations, and what it does not inline keeps its vectors in
-/// objects. The loads and stores in between cost little, for it is the arithmetic units that are busy.
+/// Every pass calls vectors directly, without methods of its own in between: C2 stops inlining those after some fifty vector operations of
+/// one compilation, and a vector that is passed on to a method must be an object. Which pass is compiled together with which others
+/// changes from one run of a JVM to the next, and so did the speed, by a factor of two, as long as there were such methods. The loads and
+/// stores between passes cost little, for it is the arithmetic units that are busy.
 final class VectorLaws {
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   private static final int VECTOR = INTS.vectorByteSize();
   private static final int SIGN = 0x80000000;
 
+  // A word's halves are exact in the low bits of 2^7 and 2^-9, which are taken away again; their sum, word times 2^-32, is rounded once.
+  private static final int UPPER = 0x43000000;
+  private static final int LOWER = 0x3b000000;
+  private static final float BOTH = 0x1p7f + 0x1p-9f;
+
   private VectorLaws() {}
 
-  /// Words to `min(fma(range, U, low), high)`.
-  static void uniforms(MemorySegment words, int bytes, float range, float low, float high, MemorySegment out, long at) {
+  /// Values to those at most `high`.
+  static void atMost(float high, MemorySegment values, int bytes, MemorySegment out, long at) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      FloatVector value = uniform(ints(words, i)).fma(range, low);
+      FloatVector value = FloatVector.fromMemorySegment(FLOATS, values, i, LITTLE_ENDIAN);
       value.blend(high, value.compare(GT, high)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
     }
   }
@@ -44,22 +51,33 @@ final class VectorLaws {
   /// Words to `value` with the sign of their top bit.
   static void signs(MemorySegment words, int bytes, float value, MemorySegment out, long at) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      ints(words, i).and(SIGN).lanewise(XOR, Float.floatToRawIntBits(value)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
+      IntVector.fromMemorySegment(INTS, words, i, LITTLE_ENDIAN).and(SIGN).lanewise(XOR, Float.floatToRawIntBits(value)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
     }
   }
 
-  /// Every other vector, words, to the radii of normals, in place.
-  static void radii(MemorySegment words, int bytes) {
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      minusTwoLog(uniform(ints(words, i)), ROOT_HALF_BITS).lanewise(SQRT).intoMemorySegment(words, i, LITTLE_ENDIAN);
+  /// Every `stride`-th vector, values times a power of two, to -2 ln of the values, in place.
+  ///
+  /// @param origin the bits of that power of two times sqrt(1/2)
+  static void logarithms(MemorySegment values, int bytes, int stride, int origin) {
+    for (int i = 0; i < bytes; i += stride * VECTOR) {
+      IntVector offset = IntVector.fromMemorySegment(INTS, values, i, LITTLE_ENDIAN).sub(origin);
+      FloatVector e = (FloatVector) offset.lanewise(ASHR, EXPONENT_SHIFT).convert(I2F, 0);
+      FloatVector f = FloatVector.broadcast(FLOATS, 1).sub(offset.and(FRACTION_MASK).add(ROOT_HALF_BITS).reinterpretAsFloats());
+      FloatVector g = f.mul(f);
+      FloatVector even = g.fma(LOG_6, LOG_4).lanewise(FMA, g, LOG_2).lanewise(FMA, g, LOG_0);
+      FloatVector odd = g.fma(LOG_7, LOG_5).lanewise(FMA, g, LOG_3).lanewise(FMA, g, LOG_1);
+      FloatVector quotient = odd.fma(f, even).lanewise(FMA, f, 2);
+      f.fma(quotient, e.mul(MINUS_TWO_LN2)).intoMemorySegment(values, i, LITTLE_ENDIAN);
     }
   }
 
-  /// Pairs of vectors, radii and words, to normals of even and of odd elements, in place.
+  /// Pairs of vectors, what [#logarithms] leaves of uniforms, and words, to normals of even and of odd elements, in place.
   static void normals(MemorySegment pairs, int bytes, float mean, float std) {
     for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      FloatVector radius = floats(pairs, i);
-      FloatVector v = fraction(ints(pairs, i + VECTOR)).mul(ANGLE_STEP * 0x1p32f).add(ANGLE_START);
+      FloatVector radius = FloatVector.fromMemorySegment(FLOATS, pairs, i, LITTLE_ENDIAN).lanewise(SQRT);
+      IntVector word = IntVector.fromMemorySegment(INTS, pairs, i + VECTOR, LITTLE_ENDIAN);
+      FloatVector upper = word.lanewise(LSHR, 16).or(UPPER).reinterpretAsFloats().sub(BOTH);
+      FloatVector v = upper.add(word.and(0xffff).or(LOWER).reinterpretAsFloats()).mul(ANGLE_STEP * 0x1p32f).add(ANGLE_START);
       FloatVector turns = v.fma(TWO_OVER_PI, ROUNDER);
       FloatVector n = turns.sub(ROUNDER);
       FloatVector r = n.lanewise(FMA, -HALF_PI_LOW, n.lanewise(FMA, -HALF_PI_HIGH, v));
@@ -78,7 +96,7 @@ final class VectorLaws {
   /// Values to their exponentials, in place.
   static void exponentials(MemorySegment values, int bytes) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      FloatVector bounded = floats(values, i).min(EXP_GREATEST).max(EXP_LEAST);
+      FloatVector bounded = FloatVector.fromMemorySegment(FLOATS, values, i, LITTLE_ENDIAN).min(EXP_GREATEST).max(EXP_LEAST);
       FloatVector shifted = bounded.fma(LOG2_E, ROUNDER);
       FloatVector n = shifted.sub(ROUNDER);
       IntVector k = shifted.reinterpretAsInts().sub(Float.floatToRawIntBits(ROUNDER));
@@ -86,76 +104,57 @@ final class VectorLaws {
       FloatVector tail = r.fma(EXP_4, EXP_3).lanewise(FMA, r, EXP_2).lanewise(FMA, r, EXP_1).lanewise(FMA, r, EXP_0);
       FloatVector y = r.mul(r).fma(tail, r).add(1);
       IntVector half = k.lanewise(ASHR, 1);
-      y.mul(powerOfTwo(half)).mul(powerOfTwo(k.sub(half))).intoMemorySegment(values, i, LITTLE_ENDIAN);
+      FloatVector power = half.add(127).lanewise(LSHL, EXPONENT_SHIFT).reinterpretAsFloats();
+      FloatVector rest = k.sub(half).add(127).lanewise(LSHL, EXPONENT_SHIFT).reinterpretAsFloats();
+      y.mul(power).mul(rest).intoMemorySegment(values, i, LITTLE_ENDIAN);
     }
   }
 
-  private static FloatVector powerOfTwo(IntVector exponent) {
-    return exponent.add(127).lanewise(LSHL, EXPONENT_SHIFT).reinterpretAsFloats();
-  }
-
-  /// Words to -2 ln(2p) for the tail probabilities p of a truncated normal, in place; negative where the lower tail is meant.
-  static void tails(MemorySegment words, int bytes, TruncatedNormal.Tails tails) {
+  /// Words to the tail probabilities of a truncated normal, times 2^25.
+  static void tails(MemorySegment words, int bytes, TruncatedNormal.Tails tails, MemorySegment probabilities) {
+    boolean all = allBelow(tails);
     float inside = (float) tails.inside();
     float below = (float) tails.below();
-    boolean allBelow = tails.split() > 0xffffffffL; // one more than the greatest word, which no comparison of words can express
-    float above = allBelow ? below : (float) tails.above();
-    int flip = allBelow ? 0 : -1;
-    int sign = allBelow ? SIGN : 0;
+    float above = all ? below : (float) tails.above();
+    int flip = all ? 0 : -1;
+    int split = (int) tails.split();
     for (int i = 0; i < bytes; i += VECTOR) {
-      IntVector word = ints(words, i);
-      VectorMask<Integer> lower = word.compare(ULT, (int) tails.split());
-      FloatVector u = uniform(word.lanewise(XOR, IntVector.broadcast(INTS, flip).blend(0, lower)));
+      IntVector word = IntVector.fromMemorySegment(INTS, words, i, LITTLE_ENDIAN);
+      VectorMask<Integer> lower = word.compare(ULT, split);
+      word = word.lanewise(XOR, IntVector.broadcast(INTS, flip).blend(0, lower));
+      FloatVector upper = word.lanewise(LSHR, 16).or(UPPER).reinterpretAsFloats().sub(BOTH);
+      FloatVector u = upper.add(word.and(0xffff).or(LOWER).reinterpretAsFloats()).add(0x1p-33f);
       FloatVector tail = FloatVector.broadcast(FLOATS, above).blend(below, lower.cast(FLOATS));
       FloatVector p = u.lanewise(FMA, inside, tail);
-      FloatVector w = minusTwoLog(p.blend(0.5f, p.compare(GT, 0.5f)).mul(0x1p25f), ROOT_HALF_BITS + (24 << EXPONENT_SHIFT));
-      w.reinterpretAsInts().or(IntVector.broadcast(INTS, sign).blend(SIGN, lower)).intoMemorySegment(words, i, LITTLE_ENDIAN);
+      p.blend(0.5f, p.compare(GT, 0.5f)).mul(0x1p25f).intoMemorySegment(probabilities, i, LITTLE_ENDIAN);
     }
   }
 
-  /// What [#tails] leaves to values of a truncated normal.
-  static void quantiles(MemorySegment tails, int bytes, float mean, float std, float low, float high, MemorySegment out, long at) {
+  /// What [#logarithms] leaves of tail probabilities to values of a truncated normal, whose words tell the half.
+  static void quantiles(MemorySegment words, MemorySegment logarithms, int bytes, TruncatedNormal law, TruncatedNormal.Tails tails,
+      MemorySegment out, long at) {
+    float mean = (float) law.mean();
+    float std = (float) law.std();
+    float low = (float) law.low();
+    float high = (float) law.high();
+    int sign = allBelow(tails) ? SIGN : 0;
+    int split = (int) tails.split();
     for (int i = 0; i < bytes; i += VECTOR) {
-      IntVector tail = ints(tails, i);
-      FloatVector w = tail.and(~SIGN).reinterpretAsFloats();
+      VectorMask<Integer> lower = IntVector.fromMemorySegment(INTS, words, i, LITTLE_ENDIAN).compare(ULT, split);
+      FloatVector w = FloatVector.fromMemorySegment(FLOATS, logarithms, i, LITTLE_ENDIAN);
       FloatVector s = w.add(TWO_LN2).lanewise(SQRT);
       FloatVector numerator = s.fma(TAIL_P4, TAIL_P3).lanewise(FMA, s, TAIL_P2).lanewise(FMA, s, TAIL_P1).lanewise(FMA, s, 1);
       FloatVector excess = s.fma(TAIL_D3, TAIL_D2).lanewise(FMA, s, TAIL_D1).lanewise(FMA, s, TAIL_D0);
       IntVector quantile = w.mul(numerator).div(s.fma(numerator, excess)).reinterpretAsInts();
-      FloatVector z = quantile.lanewise(XOR, tail.and(SIGN)).reinterpretAsFloats();
+      FloatVector z = quantile.lanewise(XOR, IntVector.broadcast(INTS, sign).blend(SIGN, lower)).reinterpretAsFloats();
       FloatVector value = z.fma(std, mean);
       value = value.blend(low, value.compare(LT, low));
       value.blend(high, value.compare(GT, high)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
     }
   }
 
-  private static FloatVector uniform(IntVector words) {
-    return fraction(words).add(0x1p-33f);
-  }
-
-  /// Unsigned words times 2^-32, rounded once: either half is exact in the low bits of a power of two, and the sum takes both powers away.
-  private static FloatVector fraction(IntVector words) {
-    FloatVector high = words.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats();
-    FloatVector low = words.and(0xffff).or(0x3b000000).reinterpretAsFloats();
-    return high.sub(0x1p7f + 0x1p-9f).add(low);
-  }
-
-  private static FloatVector minusTwoLog(FloatVector x, int origin) {
-    IntVector offset = x.reinterpretAsInts().sub(origin);
-    FloatVector e = (FloatVector) offset.lanewise(ASHR, EXPONENT_SHIFT).convert(I2F, 0);
-    FloatVector f = FloatVector.broadcast(FLOATS, 1).sub(offset.and(FRACTION_MASK).add(ROOT_HALF_BITS).reinterpretAsFloats());
-    FloatVector g = f.mul(f);
-    FloatVector even = g.fma(LOG_6, LOG_4).lanewise(FMA, g, LOG_2).lanewise(FMA, g, LOG_0);
-    FloatVector odd = g.fma(LOG_7, LOG_5).lanewise(FMA, g, LOG_3).lanewise(FMA, g, LOG_1);
-    FloatVector quotient = odd.fma(f, even).lanewise(FMA, f, 2);
-    return f.fma(quotient, e.mul(MINUS_TWO_LN2));
-  }
-
-  private static IntVector ints(MemorySegment memory, long at) {
-    return IntVector.fromMemorySegment(INTS, memory, at, LITTLE_ENDIAN);
-  }
-
-  private static FloatVector floats(MemorySegment memory, long at) {
-    return FloatVector.fromMemorySegment(FLOATS, memory, at, LITTLE_ENDIAN);
+  /// Whether every word is below the split, which is one more than the greatest: no comparison of words can express that.
+  private static boolean allBelow(TruncatedNormal.Tails tails) {
+    return tails.split() > 0xffffffffL;
   }
 }

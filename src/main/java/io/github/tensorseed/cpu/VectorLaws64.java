@@ -30,6 +30,11 @@ final class VectorLaws64 {
   private static final long SIGN = 1L << 63;
   private static final long LOW_HALF = 0xffffffffL;
 
+  // An integer's halves are exact in the low bits of 2^31 and 1/2, which are taken away again.
+  private static final long UPPER = 0x41e00000_00000000L;
+  private static final long LOWER = 0x3fe00000_00000000L;
+  private static final double BOTH = 0x1p31 + 0x1p-1;
+
   /// Places of the first half of the elements, then of the second, in two vectors: one from each in turn, and two from each in turn.
   private static final long[] SINGLES = new long[2 * LANES];
   private static final long[] TWOS = new long[2 * LANES];
@@ -46,18 +51,28 @@ final class VectorLaws64 {
   /// Pairs of vectors, the words of even and of odd places, to 53-bit integers, in place.
   static void integers(MemorySegment words, int bytes) {
     for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      LongVector x = longs(words, i);
-      LongVector y = longs(words, i + VECTOR);
+      LongVector x = LongVector.fromMemorySegment(LONGS, words, i, LITTLE_ENDIAN);
+      LongVector y = LongVector.fromMemorySegment(LONGS, words, i + VECTOR, LITTLE_ENDIAN);
       y.and(LOW_HALF).lanewise(LSHL, 21).lanewise(XOR, x.and(LOW_HALF)).intoMemorySegment(words, i, LITTLE_ENDIAN);
       y.lanewise(LSHR, 32).lanewise(LSHL, 21).lanewise(XOR, x.lanewise(LSHR, 32)).intoMemorySegment(words, i + VECTOR, LITTLE_ENDIAN);
     }
   }
 
-  /// Integers to `min(fma(range, U, low), high)`, in place.
-  static void uniforms(MemorySegment integers, int bytes, double range, double low, double high) {
+  /// Integers to uniforms, in place.
+  static void uniforms(MemorySegment integers, int bytes) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      DoubleVector value = uniform(longs(integers, i)).fma(range, low);
-      value.blend(high, value.compare(GT, high)).intoMemorySegment(integers, i, LITTLE_ENDIAN);
+      LongVector integer = LongVector.fromMemorySegment(LONGS, integers, i, LITTLE_ENDIAN);
+      DoubleVector upper = integer.lanewise(LSHR, 32).or(UPPER).reinterpretAsDoubles().sub(BOTH);
+      DoubleVector u = upper.add(integer.and(LOW_HALF).or(LOWER).reinterpretAsDoubles()).add(0x1p-54);
+      u.intoMemorySegment(integers, i, LITTLE_ENDIAN);
+    }
+  }
+
+  /// Uniforms to `min(fma(range, U, low), high)`, in place.
+  static void scale(MemorySegment uniforms, int bytes, double range, double low, double high) {
+    for (int i = 0; i < bytes; i += VECTOR) {
+      DoubleVector value = DoubleVector.fromMemorySegment(DOUBLES, uniforms, i, LITTLE_ENDIAN).fma(range, low);
+      value.blend(high, value.compare(GT, high)).intoMemorySegment(uniforms, i, LITTLE_ENDIAN);
     }
   }
 
@@ -70,18 +85,32 @@ final class VectorLaws64 {
     }
   }
 
-  /// Every other vector, uniforms, to the radii of normals, in place.
-  static void radii(MemorySegment uniforms, int bytes) {
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      minusTwoLog(doubles(uniforms, i), ROOT_HALF_BITS_64).lanewise(SQRT).intoMemorySegment(uniforms, i, LITTLE_ENDIAN);
+  /// Every `stride`-th vector, values times a power of two, to -2 ln of the values, in place.
+  ///
+  /// @param origin the bits of that power of two times sqrt(1/2)
+  static void logarithms(MemorySegment values, int bytes, int stride, long origin) {
+    for (int i = 0; i < bytes; i += stride * VECTOR) {
+      LongVector offset = LongVector.fromMemorySegment(LONGS, values, i, LITTLE_ENDIAN).sub(origin);
+      // A small integer in the low bits of ROUNDER becomes a double by taking ROUNDER away.
+      DoubleVector e = offset.lanewise(ASHR, EXPONENT_SHIFT_64).add(Double.doubleToRawLongBits(ROUNDER_64)).reinterpretAsDoubles().sub(ROUNDER_64);
+      DoubleVector f = DoubleVector.broadcast(DOUBLES, 1).sub(offset.and(FRACTION_MASK_64).add(ROOT_HALF_BITS_64).reinterpretAsDoubles());
+      DoubleVector g = f.mul(f);
+      DoubleVector even = g.fma(LOG64_18, LOG64_16).lanewise(FMA, g, LOG64_14).lanewise(FMA, g, LOG64_12);
+      even = even.lanewise(FMA, g, LOG64_10).lanewise(FMA, g, LOG64_8).lanewise(FMA, g, LOG64_6);
+      even = even.lanewise(FMA, g, LOG64_4).lanewise(FMA, g, LOG64_2).lanewise(FMA, g, LOG64_0);
+      DoubleVector odd = g.fma(LOG64_19, LOG64_17).lanewise(FMA, g, LOG64_15).lanewise(FMA, g, LOG64_13);
+      odd = odd.lanewise(FMA, g, LOG64_11).lanewise(FMA, g, LOG64_9).lanewise(FMA, g, LOG64_7);
+      odd = odd.lanewise(FMA, g, LOG64_5).lanewise(FMA, g, LOG64_3).lanewise(FMA, g, LOG64_1);
+      DoubleVector quotient = odd.fma(f, even).lanewise(FMA, f, 2);
+      f.fma(quotient, e.mul(MINUS_TWO_LN2_64)).intoMemorySegment(values, i, LITTLE_ENDIAN);
     }
   }
 
-  /// Pairs of vectors, radii and uniforms, to pairs of normals, in place.
+  /// Pairs of vectors, what [#logarithms] leaves of uniforms, and uniforms, to pairs of normals, in place.
   static void normals(MemorySegment pairs, int bytes, double mean, double std) {
     for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      DoubleVector radius = doubles(pairs, i);
-      DoubleVector v = doubles(pairs, i + VECTOR).mul(TWO_PI_64);
+      DoubleVector radius = DoubleVector.fromMemorySegment(DOUBLES, pairs, i, LITTLE_ENDIAN).lanewise(SQRT);
+      DoubleVector v = DoubleVector.fromMemorySegment(DOUBLES, pairs, i + VECTOR, LITTLE_ENDIAN).mul(TWO_PI_64);
       DoubleVector turns = v.fma(TWO_OVER_PI_64, ROUNDER_64);
       DoubleVector n = turns.sub(ROUNDER_64);
       DoubleVector r = n.lanewise(FMA, -HALF_PI_LOW_64, n.lanewise(FMA, -HALF_PI_HIGH_64, v));
@@ -102,7 +131,7 @@ final class VectorLaws64 {
   /// Values to their exponentials, in place.
   static void exponentials(MemorySegment values, int bytes) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      DoubleVector bounded = doubles(values, i).min(EXP_GREATEST_64).max(EXP_LEAST_64);
+      DoubleVector bounded = DoubleVector.fromMemorySegment(DOUBLES, values, i, LITTLE_ENDIAN).min(EXP_GREATEST_64).max(EXP_LEAST_64);
       DoubleVector shifted = bounded.fma(LOG2_E_64, ROUNDER_64);
       DoubleVector n = shifted.sub(ROUNDER_64);
       LongVector k = shifted.reinterpretAsLongs().sub(Double.doubleToRawLongBits(ROUNDER_64));
@@ -112,32 +141,31 @@ final class VectorLaws64 {
       tail = tail.lanewise(FMA, r, EXP64_2).lanewise(FMA, r, EXP64_1).lanewise(FMA, r, EXP64_0);
       DoubleVector y = r.mul(r).fma(tail, r).add(1);
       LongVector half = k.lanewise(ASHR, 1);
-      y.mul(powerOfTwo(half)).mul(powerOfTwo(k.sub(half))).intoMemorySegment(values, i, LITTLE_ENDIAN);
+      DoubleVector power = half.add(1023).lanewise(LSHL, EXPONENT_SHIFT_64).reinterpretAsDoubles();
+      DoubleVector rest = k.sub(half).add(1023).lanewise(LSHL, EXPONENT_SHIFT_64).reinterpretAsDoubles();
+      y.mul(power).mul(rest).intoMemorySegment(values, i, LITTLE_ENDIAN);
     }
   }
 
-  private static DoubleVector powerOfTwo(LongVector exponent) {
-    return exponent.add(1023).lanewise(LSHL, EXPONENT_SHIFT_64).reinterpretAsDoubles();
-  }
-
-  /// Integers to -2 ln(2p) for the tail probabilities p of a truncated normal, in place; negative where the lower tail is meant.
-  static void tails(MemorySegment integers, int bytes, TruncatedNormal.Tails tails) {
+  /// Integers to the tail probabilities of a truncated normal, times 2^54.
+  static void tails(MemorySegment integers, int bytes, TruncatedNormal.Tails tails, MemorySegment probabilities) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      LongVector integer = longs(integers, i);
+      LongVector integer = LongVector.fromMemorySegment(LONGS, integers, i, LITTLE_ENDIAN);
       VectorMask<Long> lower = integer.compare(LT, tails.split());
-      DoubleVector u = uniform(integer.lanewise(XOR, LongVector.broadcast(LONGS, (1L << 53) - 1).blend(0, lower)));
+      integer = integer.lanewise(XOR, LongVector.broadcast(LONGS, (1L << 53) - 1).blend(0, lower));
+      DoubleVector upper = integer.lanewise(LSHR, 32).or(UPPER).reinterpretAsDoubles().sub(BOTH);
+      DoubleVector u = upper.add(integer.and(LOW_HALF).or(LOWER).reinterpretAsDoubles()).add(0x1p-54);
       DoubleVector tail = DoubleVector.broadcast(DOUBLES, tails.above()).blend(tails.below(), lower.cast(DOUBLES));
       DoubleVector p = u.lanewise(FMA, tails.inside(), tail);
-      DoubleVector w = minusTwoLog(p.blend(0.5, p.compare(GT, 0.5)).mul(0x1p54), ROOT_HALF_BITS_64 + (53L << EXPONENT_SHIFT_64));
-      w.reinterpretAsLongs().or(LongVector.zero(LONGS).blend(SIGN, lower)).intoMemorySegment(integers, i, LITTLE_ENDIAN);
+      p.blend(0.5, p.compare(GT, 0.5)).mul(0x1p54).intoMemorySegment(probabilities, i, LITTLE_ENDIAN);
     }
   }
 
-  /// What [#tails] leaves to values of a truncated normal, in place.
-  static void quantiles(MemorySegment tails, int bytes, TruncatedNormal law) {
+  /// Integers and what [#logarithms] leaves of their tail probabilities to values of a truncated normal, in place of the integers.
+  static void quantiles(MemorySegment integers, MemorySegment logarithms, int bytes, TruncatedNormal law, TruncatedNormal.Tails tails) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      LongVector tail = longs(tails, i);
-      DoubleVector w = tail.and(~SIGN).reinterpretAsDoubles();
+      VectorMask<Long> lower = LongVector.fromMemorySegment(LONGS, integers, i, LITTLE_ENDIAN).compare(LT, tails.split());
+      DoubleVector w = DoubleVector.fromMemorySegment(DOUBLES, logarithms, i, LITTLE_ENDIAN);
       DoubleVector s = w.add(TWO_LN2_64).lanewise(SQRT);
       DoubleVector numerator = s.fma(TAIL64_P12, TAIL64_P11).lanewise(FMA, s, TAIL64_P10).lanewise(FMA, s, TAIL64_P9);
       numerator = numerator.lanewise(FMA, s, TAIL64_P8).lanewise(FMA, s, TAIL64_P7).lanewise(FMA, s, TAIL64_P6);
@@ -148,10 +176,10 @@ final class VectorLaws64 {
       excess = excess.lanewise(FMA, s, TAIL64_D4).lanewise(FMA, s, TAIL64_D3).lanewise(FMA, s, TAIL64_D2);
       excess = excess.lanewise(FMA, s, TAIL64_D1).lanewise(FMA, s, TAIL64_D0);
       LongVector quantile = w.mul(numerator).div(s.fma(numerator, excess)).reinterpretAsLongs();
-      DoubleVector z = quantile.lanewise(XOR, tail.and(SIGN)).reinterpretAsDoubles();
+      DoubleVector z = quantile.lanewise(XOR, LongVector.zero(LONGS).blend(SIGN, lower)).reinterpretAsDoubles();
       DoubleVector value = z.fma(law.std(), law.mean());
       value = value.blend(law.low(), value.compare(LT, law.low()));
-      value.blend(law.high(), value.compare(GT, law.high())).intoMemorySegment(tails, i, LITTLE_ENDIAN);
+      value.blend(law.high(), value.compare(GT, law.high())).intoMemorySegment(integers, i, LITTLE_ENDIAN);
     }
   }
 
@@ -162,45 +190,14 @@ final class VectorLaws64 {
     LongVector lowerTwos = LongVector.fromArray(LONGS, TWOS, 0);
     LongVector upperTwos = LongVector.fromArray(LONGS, TWOS, LANES);
     for (int i = 0; i < bytes; i += 4 * VECTOR) {
-      LongVector lower01 = lowerSingles.selectFrom(longs(groups, i), longs(groups, i + VECTOR));
-      LongVector upper01 = upperSingles.selectFrom(longs(groups, i), longs(groups, i + VECTOR));
-      LongVector lower23 = lowerSingles.selectFrom(longs(groups, i + 2L * VECTOR), longs(groups, i + 3L * VECTOR));
-      LongVector upper23 = upperSingles.selectFrom(longs(groups, i + 2L * VECTOR), longs(groups, i + 3L * VECTOR));
+      LongVector lower01 = lowerSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + VECTOR, LITTLE_ENDIAN));
+      LongVector upper01 = upperSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + VECTOR, LITTLE_ENDIAN));
+      LongVector lower23 = lowerSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i + 2L * VECTOR, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + 3L * VECTOR, LITTLE_ENDIAN));
+      LongVector upper23 = upperSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i + 2L * VECTOR, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + 3L * VECTOR, LITTLE_ENDIAN));
       lowerTwos.selectFrom(lower01, lower23).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
       upperTwos.selectFrom(lower01, lower23).intoMemorySegment(out, at + i + VECTOR, LITTLE_ENDIAN);
       lowerTwos.selectFrom(upper01, upper23).intoMemorySegment(out, at + i + 2L * VECTOR, LITTLE_ENDIAN);
       upperTwos.selectFrom(upper01, upper23).intoMemorySegment(out, at + i + 3L * VECTOR, LITTLE_ENDIAN);
     }
-  }
-
-  private static DoubleVector uniform(LongVector integers) {
-    // Either half is exact in the low bits of a power of two, and the sum takes both powers away.
-    DoubleVector high = integers.lanewise(LSHR, 32).or(0x41e00000_00000000L).reinterpretAsDoubles();
-    DoubleVector low = integers.and(LOW_HALF).or(0x3fe00000_00000000L).reinterpretAsDoubles();
-    return high.sub(0x1p31 + 0x1p-1).add(low).add(0x1p-54);
-  }
-
-  private static DoubleVector minusTwoLog(DoubleVector x, long origin) {
-    LongVector offset = x.reinterpretAsLongs().sub(origin);
-    // A small integer in the low bits of ROUNDER becomes a double by taking ROUNDER away.
-    DoubleVector e = offset.lanewise(ASHR, EXPONENT_SHIFT_64).add(Double.doubleToRawLongBits(ROUNDER_64)).reinterpretAsDoubles().sub(ROUNDER_64);
-    DoubleVector f = DoubleVector.broadcast(DOUBLES, 1).sub(offset.and(FRACTION_MASK_64).add(ROOT_HALF_BITS_64).reinterpretAsDoubles());
-    DoubleVector g = f.mul(f);
-    DoubleVector even = g.fma(LOG64_18, LOG64_16).lanewise(FMA, g, LOG64_14).lanewise(FMA, g, LOG64_12);
-    even = even.lanewise(FMA, g, LOG64_10).lanewise(FMA, g, LOG64_8).lanewise(FMA, g, LOG64_6);
-    even = even.lanewise(FMA, g, LOG64_4).lanewise(FMA, g, LOG64_2).lanewise(FMA, g, LOG64_0);
-    DoubleVector odd = g.fma(LOG64_19, LOG64_17).lanewise(FMA, g, LOG64_15).lanewise(FMA, g, LOG64_13);
-    odd = odd.lanewise(FMA, g, LOG64_11).lanewise(FMA, g, LOG64_9).lanewise(FMA, g, LOG64_7);
-    odd = odd.lanewise(FMA, g, LOG64_5).lanewise(FMA, g, LOG64_3).lanewise(FMA, g, LOG64_1);
-    DoubleVector quotient = odd.fma(f, even).lanewise(FMA, f, 2);
-    return f.fma(quotient, e.mul(MINUS_TWO_LN2_64));
-  }
-
-  private static LongVector longs(MemorySegment memory, long at) {
-    return LongVector.fromMemorySegment(LONGS, memory, at, LITTLE_ENDIAN);
-  }
-
-  private static DoubleVector doubles(MemorySegment memory, long at) {
-    return DoubleVector.fromMemorySegment(DOUBLES, memory, at, LITTLE_ENDIAN);
   }
 }

@@ -35,8 +35,16 @@ final class VectorPhilox {
   /// Words that one step makes, in four vectors.
   static final int WORDS = 8 * LANES;
 
-  /// What becomes of the words: kept, or made uniform at once, which saves the way through memory. The upper bound is not looked at.
-  enum Form { WORDS, UNIFORM_F32, UNIFORM_BF16 }
+  /// What becomes of the words.
+  enum Form {
+    WORDS,
+    /// Pairs of vectors: uniforms of the words of even elements, words of odd elements.
+    UNIFORM_EVEN,
+    /// `fma(range, U, low)` in binary32.
+    UNIFORM,
+    /// The same, rounded to BF16. Made at once like [#UNIFORM], which saves a way through memory.
+    UNIFORM_BF16
+  }
 
   /// Places of a set's words in [A, B] for two vectors: in order, or those of even elements first and those of odd elements second.
   private static final int[] IN_ORDER = new int[4 * LANES];
@@ -93,19 +101,15 @@ final class VectorPhilox {
 
   /// Makes `steps` steps, the two sets of the first from these subsequences on.
   ///
+  /// @param inOrder whether elements come in order, or in pairs of vectors: even elements, odd elements; BF16 comes in order anyway
   /// @param stride by how much subsequences grow from step to step
-  /// @param inOrder whether words come in order, or in pairs of vectors: even elements, odd elements
-  void words(int first, int second, int stride, int steps, boolean inOrder, MemorySegment out, long at) {
-    make(table, first, second, stride, steps, inOrder ? IN_ORDER : EVEN_ODD, Form.WORDS, 0, 0, out, at);
+  /// @param range of uniforms
+  /// @param low bound of uniforms
+  void make(Form form, boolean inOrder, int first, int second, int stride, int steps, float range, float low, MemorySegment out, long at) {
+    make(table, form, inOrder ? IN_ORDER : EVEN_ODD, first, second, stride, steps, range, low, out, at);
   }
 
-  /// Makes `steps` steps of `fma(range, U, low)` from subsequence `sub` on.
-  void uniform(int sub, int steps, Form form, float range, float low, MemorySegment out, long at) {
-    int[] order = form == Form.UNIFORM_F32 ? IN_ORDER : EVEN_ODD;
-    make(table, sub, sub + LANES, 2 * LANES, steps, order, form, range, low, out, at);
-  }
-
-  private static void make(long[] table, int first, int second, int stride, int steps, int[] order, Form form, float range, float low,
+  private static void make(long[] table, Form form, int[] order, int first, int second, int stride, int steps, float range, float low,
       MemorySegment out, long at) {
     LongVector m0 = LongVector.broadcast(LONGS, Philox.M0).and(LOW_HALF);
     LongVector m1 = LongVector.broadcast(LONGS, Philox.M1).and(LOW_HALF);
@@ -143,20 +147,19 @@ final class VectorPhilox {
       IntVector w1 = upper.selectFrom(a0.reinterpretAsInts(), b0.reinterpretAsInts());
       IntVector w2 = lower.selectFrom(a1.reinterpretAsInts(), b1.reinterpretAsInts());
       IntVector w3 = upper.selectFrom(a1.reinterpretAsInts(), b1.reinterpretAsInts());
-      if (form != Form.WORDS) {
-        // See VectorLaws.uniform.
-        FloatVector u0 = w0.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w0.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
-        FloatVector u1 = w1.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w1.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
-        FloatVector u2 = w2.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w2.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
-        FloatVector u3 = w3.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
-            .add(w3.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f);
-        w0 = u0.fma(scale, origin).reinterpretAsInts();
-        w1 = u1.fma(scale, origin).reinterpretAsInts();
-        w2 = u2.fma(scale, origin).reinterpretAsInts();
-        w3 = u3.fma(scale, origin).reinterpretAsInts();
+      if (form != Form.WORDS) { // see VectorLaws on the constants
+        w0 = w0.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+            .add(w0.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).reinterpretAsInts();
+        w2 = w2.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+            .add(w2.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).reinterpretAsInts();
+      }
+      if (form == Form.UNIFORM || form == Form.UNIFORM_BF16) {
+        w1 = w1.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+            .add(w1.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).fma(scale, origin).reinterpretAsInts();
+        w3 = w3.lanewise(LSHR, 16).or(0x43000000).reinterpretAsFloats().sub(0x1p7f + 0x1p-9f)
+            .add(w3.and(0xffff).or(0x3b000000).reinterpretAsFloats()).add(0x1p-33f).fma(scale, origin).reinterpretAsInts();
+        w0 = w0.reinterpretAsFloats().fma(scale, origin).reinterpretAsInts();
+        w2 = w2.reinterpretAsFloats().fma(scale, origin).reinterpretAsInts();
       }
       if (form == Form.UNIFORM_BF16) {
         // See VectorStore.bfloat16.
