@@ -53,7 +53,7 @@ class JlamaTest {
       try (WeightLoader weights = SafeTensorSupport.loadWeights(model.toFile())) {
         assertThat(weights.tensorInfoMap()).hasSameSizeAs(plan.tensors());
         for (TensorSpec spec : plan.tensors()) {
-          try (Tensor expected = device.allocate(spec.dtype(), spec.shape()); AbstractTensor<?, ?> loaded = weights.load(spec.name())) {
+          try (Tensor expected = device.allocate(spec.type().dtype().orElseThrow(), spec.shape()); AbstractTensor<?, ?> loaded = weights.load(spec.name())) {
             spec.initializer().fill(expected, RandomStream.of(SEED).named(spec.name()));
             assertThat(loaded.getMemorySegment().mismatch(expected.memory())).as(spec.name()).isEqualTo(-1);
             values += loaded.size();

@@ -214,6 +214,9 @@ class ExpressionTest {
         .hasMessageContaining("the initializer 'normal' is already known");
     assertThatThrownBy(() -> Expression.parse("own", Map.of("own(1)", (_, _) -> new Constant(1))))
         .hasMessageContaining("a signature lists names");
+    // A fault in a default is shown in the signature.
+    assertThatThrownBy(() -> Expression.parse("own", Map.of("own(x=1/(l-3))", (x, _) -> new Constant(x.number("x")))).resolve(SCOPE))
+        .hasMessageContaining("1/(l-3) is Infinity").hasMessageContaining("\n  own(x=1/(l-3))\n");
     // An own initializer may lean on an expression, and what it needs is resolved too.
     Map<String, Definition> wide = Map.of("wide(factor=4)", (arguments, scope) ->
         new Normal(0, arguments.number("factor") / Math.sqrt(scope.fans(scope.layout()).in())));

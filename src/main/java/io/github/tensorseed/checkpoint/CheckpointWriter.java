@@ -100,7 +100,7 @@ public final class CheckpointWriter {
           progress.accept(shard.dataBytes());
         } else if (part.includes(shard)) {
           written.add(shard.file());
-          write(directory.resolve(shard.file()), target.temporary(shard.file()), shard.header(), shard.tensors(), layout.provenance().seed());
+          write(directory.resolve(shard.file()), target.temporary(shard.file()), shard);
         }
       }
       target.finish();
@@ -127,7 +127,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed);
-    writeAlone(file, force, shard.header(), shard.tensors(), seed);
+    writeAlone(file, force, temporary -> write(file, temporary, shard));
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
@@ -135,10 +135,15 @@ public final class CheckpointWriter {
   /// @throws IllegalArgumentException for a dtype that the format has not, or if the tensor cannot be filled
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
-    writeAlone(file, false, Npy.header(tensor.dtype(), tensor.shape()), List.of(tensor), seed);
+    byte[] header = Npy.header(tensor.type(), tensor.shape());
+    writeAlone(file, false, temporary -> write(file, temporary, header, List.of(tensor), seed));
   }
 
-  private void writeAlone(Path file, boolean force, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
+  private interface ByWayOf {
+    void write(Path temporary) throws IOException;
+  }
+
+  private static void writeAlone(Path file, boolean force, ByWayOf contents) throws IOException {
     if (file.getFileName() == null || file.getFileName().toString().isEmpty()) {
       throw new IllegalArgumentException("'" + file + "' names no file");
     }
@@ -146,12 +151,13 @@ public final class CheckpointWriter {
     try (TargetLock _ = TargetLock.acquire(file.resolveSibling(name + ".lock"), Part.WHOLE, 1)) {
       Path temporary = file.resolveSibling(name + ".new");
       if (Files.isRegularFile(temporary, LinkOption.NOFOLLOW_LINKS)) {
-        Files.delete(temporary);
+        DurableFile.delete(temporary);
       }
       if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !(force && isOurs(file))) {
-        throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "") + "; choose another name or remove it");
+        throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "")
+            + "; choose another name or remove it");
       }
-      write(file, temporary, header, tensors, seed);
+      contents.write(temporary);
     }
   }
 
@@ -164,6 +170,10 @@ public final class CheckpointWriter {
     } catch (IOException e) {
       return false;
     }
+  }
+
+  private void write(Path file, Path temporary, Shard shard) throws IOException {
+    write(file, temporary, shard.header(), shard.tensors(), shard.provenance().seed());
   }
 
   private void write(Path file, Path temporary, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {

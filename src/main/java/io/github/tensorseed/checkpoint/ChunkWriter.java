@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 /// Every thread goes through all chunks in the same order, packs small neighbours together, and fills the packs that no other has
 /// taken. They share one counter, and each has one buffer, whatever the size of the file.
 final class ChunkWriter {
-  /// Bytes of a pack. Positioned writes of this size are the fastest, mapped files included, and it stays in a core's cache.
+  /// Bytes of a pack, which stays in a core's cache between being filled and being written. Writes at a position cost no more than a
+  /// mapped file, memory stays at one pack per thread, and a full disk is an exception rather than a signal.
   static final int CHUNK = 256 << 10;
 
   /// Bytes after which the disk is set to work, while the next are made.
@@ -115,7 +116,7 @@ final class ChunkWriter {
         ByteBuffer bytes = buffer.asByteBuffer();
         for (TensorSpec tensor : tensors) {
           stream = null;
-          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.dtype().bytes())) {
+          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
             add(tensor, slice, buffer, bytes);
           }
         }
@@ -124,7 +125,7 @@ final class ChunkWriter {
     }
 
     private void add(TensorSpec tensor, Slice slice, MemorySegment buffer, ByteBuffer bytes) {
-      long size = slice.shape().bytes(tensor.dtype());
+      long size = slice.elements() * tensor.width();
       if (filled + size > CHUNK) {
         endPack(bytes);
       }
@@ -139,7 +140,7 @@ final class ChunkWriter {
 
     private void fill(TensorSpec tensor, Slice slice, RandomStream stream, MemorySegment host) {
       try {
-        device.fill(host, tensor.dtype(), slice, tensor.initializer(), stream);
+        tensor.fill(device, slice, stream, host);
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
       }

@@ -102,7 +102,7 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
         long finite = 0;
         for (int i = 0; i < count; i++) {
           // Bits decide, so that zeros of either sign differ and NaNs of one kind do not.
-          boolean differs = sameType ? differs(partA, partB, i, widthA) : Double.compare(valuesA[i], valuesB[i]) != 0;
+          boolean differs = sameType ? Values.differ(partA, partB, i, widthA) : Double.compare(valuesA[i], valuesB[i]) != 0;
           if (differs) {
             differing++;
             at = Math.min(at, chunk.start() + i);
@@ -129,9 +129,5 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
     }
     return Optional.of(new Difference(a.name(), kinds, sum.differing == 0 ? -1 : sum.element, sum.differing,
         bytes ? Double.NaN : sum.largest, bytes ? Double.NaN : Math.sqrt(sum.squares / Math.max(1, sum.finite))));
-  }
-
-  private static boolean differs(MemorySegment a, MemorySegment b, long index, int width) {
-    return MemorySegment.mismatch(a, index * width, (index + 1) * width, b, index * width, (index + 1) * width) >= 0;
   }
 }

@@ -48,8 +48,17 @@ final class DurableFile {
     }
   }
 
+  /// Deletes a file, not what a link leads to.
+  static void delete(Path file) throws IOException {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw explained(file, e);
+    }
+  }
+
   /// Makes the names in `directory` durable.
-  static void syncDirectory(Path directory) throws IOException {
+  private static void syncDirectory(Path directory) throws IOException {
     // Elsewhere a directory cannot be opened, and need not be.
     if (directory.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
@@ -70,7 +79,7 @@ final class DurableFile {
       default -> String.valueOf(cause.getMessage());
     };
     String remedy = reason.contains("No space") || reason.contains("quota")
-        ? "make room, then go on with --resume"
+        ? "make room and run it again; --resume keeps the files that are finished"
         : "choose another place, or change this one";
     return new IOException("cannot write " + path + ": " + reason + "; " + remedy, cause);
   }

@@ -4,7 +4,6 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Distribution.Moments;
 import io.github.tensorseed.Expression;
-import io.github.tensorseed.Initializer;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
@@ -122,13 +121,19 @@ public record Inspection(List<Finding> tensors) {
     if (!summary.isConstant() && summary.repeated() > 0) {
       flags.add(summary.repeated() + " elements in runs of one value, from element " + summary.firstRepeated() + " on: untouched?");
     }
-    if (expression != null && tensor.type().dtype().isPresent()) {
-      Initializer initializer = Expression.parse(expression).resolve(tensor.shape());
-      if (initializer instanceof Distribution law && summary.count() > 0) {
-        departures(law, tensor.type().dtype().get(), summary, flags);
-      }
+    if (expression != null && tensor.type().dtype().isPresent() && summary.count() > 0) {
+      law(expression, tensor.shape()).ifPresent(law -> departures(law, tensor.type().dtype().get(), summary, flags));
     }
     return flags;
+  }
+
+  /// The law that an expression stands for; empty if it stands for another kind of initializer, or for the caller's own.
+  private static Optional<Distribution> law(String expression, Shape shape) {
+    try {
+      return Expression.parse(expression).resolve(shape) instanceof Distribution law ? Optional.of(law) : Optional.empty();
+    } catch (IllegalArgumentException _) {
+      return Optional.empty();
+    }
   }
 
   /// Flags moments that the law would hardly give, and values outside its bounds.

@@ -27,6 +27,8 @@ final class Json implements AutoCloseable {
   /// Characters of the longest string.
   static final int MAX_STRING = 1 << 23;
 
+  private static final int MAX_SHOWN = 1000;
+
   static final JsonFactory FACTORY = JsonFactory.builder()
       .streamReadConstraints(StreamReadConstraints.builder()
           .maxNestingDepth(16).maxNameLength(MAX_NAME).maxStringLength(MAX_STRING).maxNumberLength(100).build())
@@ -204,7 +206,13 @@ final class Json implements AutoCloseable {
   }
 
   private IOException malformed(String rule, @Nullable Throwable cause) {
-    return new IOException(source + ", character " + parser.currentLocation().getCharOffset() + ": " + rule, cause);
+    return new IOException(source + ", character " + parser.currentLocation().getCharOffset() + ": " + printable(rule), cause);
+  }
+
+  /// `text`, which may quote a file, without what would steer a terminal and not endlessly long.
+  static String printable(String text) {
+    String plain = text.replaceAll("\\p{Cntrl}", "?");
+    return plain.length() <= MAX_SHOWN ? plain : plain.substring(0, MAX_SHOWN) + "...";
   }
 
   @Override

@@ -1,13 +1,12 @@
 package io.github.tensorseed.checkpoint;
 
-import io.github.tensorseed.DType;
 import io.github.tensorseed.Shape;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
-/// The header of NumPy's npy format, version 1.0: magic, version, a length of 2 bytes, and a Python dictionary, padded with spaces so that the
-/// values begin at a multiple of 64.
+/// The header of NumPy's npy format, version 1.0: magic, version, a length of 2 bytes, and a Python dictionary, padded with spaces so
+/// that the values begin at a multiple of 64.
 ///
 /// Source: numpy/lib/format.py.
 final class Npy {
@@ -17,13 +16,13 @@ final class Npy {
   private Npy() {}
 
   /// @throws IllegalArgumentException for a dtype that the format has not, or more axes than its header can name
-  static byte[] header(DType dtype, Shape shape) {
-    String type = switch (dtype) {
+  static byte[] header(StoredType stored, Shape shape) {
+    String type = switch (stored) {
       case F64 -> "<f8";
       case F32 -> "<f4";
       case F16 -> "<f2";
-      case BF16, F8_E4M3, F8_E5M2 -> throw new IllegalArgumentException(
-          "npy has no " + dtype + "; it holds f64, f32 and f16, and a .safetensors file holds every dtype");
+      default -> throw new IllegalArgumentException(
+          "npy has no " + stored + "; here it holds f64, f32 and f16, and a .safetensors file holds every dtype");
     };
     String extents = Arrays.stream(shape.extents()).mapToObj(Long::toString).collect(Collectors.joining(", "));
     String dictionary = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + extents + (shape.rank() == 1 ? "," : "") + "), }";

@@ -45,7 +45,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     }
     return Optional.of(new Provenance(
         version,
-        (int) number(metadata, STREAM_KEY),
+        Math.toIntExact(Math.clamp(number(metadata, STREAM_KEY), -1, Integer.MAX_VALUE)),
         number(metadata, SEED_KEY),
         number(metadata, SHARD_SIZE_KEY),
         text(metadata, PLAN_KEY)));

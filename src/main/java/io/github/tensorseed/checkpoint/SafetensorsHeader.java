@@ -79,7 +79,8 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
     long end = data;
     for (StoredTensor tensor : tensors) {
       if (tensor.offset() != end) {
-        throw new IOException(file + ": tensor '" + tensor.name() + "' begins at offset " + (tensor.offset() - data) + " of the data; "
+        throw new IOException(file + ": tensor '" + Json.printable(tensor.name()) + "' begins at offset "
+            + (tensor.offset() - data) + " of the data; "
             + (tensor.offset() < end ? "the one before reaches to " : "there is a hole from ") + (end - data));
       }
       end += tensor.bytes(); // both are at most the offset's end, which was a long
@@ -148,7 +149,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       long offset = 0;
       for (TensorSpec tensor : tensors) {
         json.writeObjectFieldStart(tensor.name());
-        json.writeStringField("dtype", tensor.dtype().name());
+        json.writeStringField("dtype", tensor.type().name());
         json.writeFieldName("shape");
         json.writeArray(tensor.shape().extents(), 0, tensor.shape().rank());
         json.writeFieldName("data_offsets");

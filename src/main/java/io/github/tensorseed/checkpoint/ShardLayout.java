@@ -64,7 +64,8 @@ public final class ShardLayout {
   /// The files of a checkpoint of these tensors.
   ///
   /// @param shardSize bytes of values per file, see [#DEFAULT_SHARD_SIZE]
-  /// @throws IllegalArgumentException if there are no tensors or two of one name, or if `shardSize` is not positive
+  /// @throws IllegalArgumentException if there are no tensors or two of one name, if `shardSize` is not positive, or if a file would
+  ///     have too many tensors for its header
   public static ShardLayout of(List<TensorSpec> tensors, long seed, long shardSize) {
     if (shardSize < 1) {
       throw new IllegalArgumentException("shard size " + shardSize + ": at least 1 byte is needed");
@@ -95,6 +96,7 @@ public final class ShardLayout {
     for (int i = 0; i < files.size(); i++) {
       String file = files.size() == 1 ? SINGLE : "model-%05d-of-%05d.safetensors".formatted(i + 1, files.size());
       shards.add(new Shard(i, file, inFileOrder(files.get(i)), provenance));
+      shards.getLast().header(); // what cannot be written is to be known before anything is
     }
     return new ShardLayout(List.copyOf(shards), provenance, total);
   }
@@ -141,8 +143,8 @@ public final class ShardLayout {
     }
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonGenerator json = Json.FACTORY.createGenerator(out)) {
-      json.setPrettyPrinter(new DefaultPrettyPrinter(Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER))
-          .withObjectIndenter(new DefaultIndenter("  ", "\n")));
+      Separators separators = Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER);
+      json.setPrettyPrinter(new DefaultPrettyPrinter(separators).withObjectIndenter(new DefaultIndenter("  ", "\n")));
       json.writeStartObject();
       json.writeObjectFieldStart("metadata");
       json.writeStringField(Provenance.VERSION_KEY, provenance.version());
@@ -164,7 +166,7 @@ public final class ShardLayout {
 
   private static List<TensorSpec> inFileOrder(List<TensorSpec> tensors) {
     return tensors.stream()
-        .sorted(Comparator.<TensorSpec>comparingInt(tensor -> -tensor.dtype().bytes())
+        .sorted(Comparator.<TensorSpec>comparingInt(tensor -> -tensor.width())
             .thenComparing(tensor -> tensor.name().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned))
         .toList();
   }
@@ -197,7 +199,7 @@ public final class ShardLayout {
       throw new AssertionError("every Java platform has SHA-256", e);
     }
     for (TensorSpec tensor : tensors) {
-      for (String field : List.of(tensor.name(), tensor.dtype().name(), tensor.shape().toString(), tensor.expression())) {
+      for (String field : List.of(tensor.name(), tensor.type().name(), tensor.shape().toString(), tensor.expression())) {
         byte[] utf8 = field.getBytes(StandardCharsets.UTF_8);
         sha256.update((utf8.length + ":").getBytes(StandardCharsets.UTF_8));
         sha256.update(utf8);

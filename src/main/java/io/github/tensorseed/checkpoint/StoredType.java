@@ -2,6 +2,7 @@ package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.DType;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// The element types of the safetensors format, by their names there. Those that can be filled have a [DType].
 public enum StoredType {
@@ -46,8 +47,32 @@ public enum StoredType {
     return bits;
   }
 
+  /// The stored form of a type.
+  public static StoredType of(DType dtype) {
+    return valueOf(dtype.name()); // both have the names of the format
+  }
+
   /// The type to fill or to read it with; empty for integers, booleans and formats without one.
   public Optional<DType> dtype() {
     return dtype;
+  }
+
+  /// The bits of a whole number in this type of integers or booleans; empty if it cannot hold it, and for types of other kinds.
+  OptionalLong integer(double value) {
+    double least = switch (this) {
+      case BOOL, U8, U16, U32, U64 -> 0;
+      case I8, I16, I32, I64 -> -Math.scalb(1.0, bits - 1);
+      default -> Double.NaN;
+    };
+    double beyond = switch (this) {
+      case BOOL -> 2;
+      case U8, U16, U32, U64 -> Math.scalb(1.0, bits);
+      case I8, I16, I32, I64 -> Math.scalb(1.0, bits - 1);
+      default -> Double.NaN;
+    };
+    if (value == Math.rint(value) && value >= least && value < beyond) {
+      return OptionalLong.of(value < 0x1p63 ? (long) value : (long) (value - 0x1p63) + Long.MIN_VALUE);
+    }
+    return OptionalLong.empty();
   }
 }

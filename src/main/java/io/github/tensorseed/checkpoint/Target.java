@@ -6,6 +6,7 @@ import io.github.tensorseed.checkpoint.ShardLayout.Shard;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -72,7 +73,7 @@ final class Target implements AutoCloseable {
     texts.keySet().forEach(name -> own.add(temporary(name)));
     for (Path path : matching(".tensorseed-*.tmp")) {
       if ((part.count() == 1 || own.contains(path)) && Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-        Files.delete(path);
+        DurableFile.delete(path);
       }
     }
   }
@@ -81,6 +82,10 @@ final class Target implements AutoCloseable {
     List<Path> paths = new ArrayList<>();
     try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory, glob)) {
       stream.forEach(paths::add);
+    } catch (DirectoryIteratorException e) {
+      throw DurableFile.explained(directory, new IOException(e));
+    } catch (IOException e) {
+      throw DurableFile.explained(directory, e);
     }
     return paths;
   }
@@ -110,19 +115,19 @@ final class Target implements AutoCloseable {
         throw inTheWay(path, found, existing);
       }
     }
-    for (Path path : delete) {
-      try {
-        Files.delete(path);
-      } catch (IOException e) {
-        throw DurableFile.explained(path, e);
-      }
+    for (Path path : delete.reversed()) { // by name the index comes last: it goes before what it names
+      DurableFile.delete(path);
     }
     return kept;
   }
 
   private Set<String> namesOfAnEarlierRun() {
+    Path path = directory.resolve(ShardLayout.INDEX);
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+      return Set.of();
+    }
     try {
-      ShardIndex index = ShardIndex.read(directory.resolve(ShardLayout.INDEX), new Json.Budget());
+      ShardIndex index = ShardIndex.read(path, new Json.Budget());
       return index.ours() ? new HashSet<>(index.files().values()) : Set.of();
     } catch (IOException e) {
       return Set.of();
@@ -203,18 +208,19 @@ final class Target implements AutoCloseable {
     Map<String, String> expressions = Provenance.expressions(header.metadata());
     for (StoredTensor stored : header.tensors()) {
       TensorSpec tensor = plan.get(stored.name());
-      String what = "tensor '" + stored.name() + "' ";
+      String what = "tensor '" + Json.printable(stored.name()) + "' ";
       if (tensor == null) {
         return what + "is not in this plan";
       }
-      if (!stored.type().name().equals(tensor.dtype().name())) {
-        return what + "has dtype " + stored.type() + " there, " + tensor.dtype() + " here";
+      if (stored.type() != tensor.type()) {
+        return what + "has dtype " + stored.type() + " there, " + tensor.type() + " here";
       }
       if (!stored.shape().equals(tensor.shape())) {
         return what + "has shape " + stored.shape() + " there, " + tensor.shape() + " here";
       }
       if (!tensor.expression().equals(expressions.get(stored.name()))) {
-        return what + "is " + expressions.get(stored.name()) + " there, " + tensor.expression() + " here";
+        String expression = Json.printable(expressions.getOrDefault(stored.name(), "nothing"));
+        return what + "is " + expression + " there, " + tensor.expression() + " here";
       }
     }
     return there.shardSize() != here.shardSize()

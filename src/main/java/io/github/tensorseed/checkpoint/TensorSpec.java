@@ -1,15 +1,21 @@
 package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Distribution.Constant;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
+import io.github.tensorseed.Slice;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /// One tensor that is to be written: its values are those of `initializer` on the stream of its name.
 ///
+/// @param type what can be computed, or integers or booleans, which take a constant
 /// @param initializer is resolved for the shape here; its text form goes into the file, from which the values can be made again
-public record TensorSpec(String name, DType dtype, Shape shape, Initializer initializer) {
+public record TensorSpec(String name, StoredType type, Shape shape, Initializer initializer) {
 
   /// @throws IllegalArgumentException if the initializer has no values for the shape or dtype or no text form of its own, or if the name
   ///     cannot be one in a file
@@ -18,12 +24,10 @@ public record TensorSpec(String name, DType dtype, Shape shape, Initializer init
       throw new IllegalArgumentException("a tensor cannot be named '" + name + "': that is the place of a file's metadata");
     }
     RandomStream.of(0).named(name); // names that UTF-8 cannot express have no stream
-    shape.bytes(dtype);
     try {
+      bytes(type, shape);
       initializer = initializer.resolve(shape);
-      if (initializer instanceof Distribution law) {
-        law.check(dtype);
-      }
+      check(type, initializer);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
     }
@@ -36,6 +40,30 @@ public record TensorSpec(String name, DType dtype, Shape shape, Initializer init
     requireLength("expression", text);
   }
 
+  /// A tensor of a type that can be computed.
+  public TensorSpec(String name, DType dtype, Shape shape, Initializer initializer) {
+    this(name, StoredType.of(dtype), shape, initializer);
+  }
+
+  private static void check(StoredType type, Initializer initializer) {
+    if (type.dtype().isEmpty()) {
+      if (!(initializer instanceof Constant(double value) && type.integer(value).isPresent())) {
+        throw new IllegalArgumentException(initializer + " is no value of " + type
+            + "; integers and booleans need a constant that they can hold, as in 'constant(1)'");
+      }
+    } else if (initializer instanceof Distribution law) {
+      law.check(type.dtype().get());
+    }
+  }
+
+  private static long bytes(StoredType type, Shape shape) {
+    try {
+      return Math.multiplyExact(shape.elements(), (long) (type.bits() / 8));
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException("shape " + shape + " of " + type + " has more than 2^63 - 1 bytes", e);
+    }
+  }
+
   private static void requireLength(String what, String text) {
     if (text.length() > Json.MAX_NAME) {
       throw new IllegalArgumentException("the " + what + " '" + text.substring(0, 60) + "...' of a tensor has " + text.length()
@@ -45,7 +73,24 @@ public record TensorSpec(String name, DType dtype, Shape shape, Initializer init
 
   /// Bytes of its values.
   public long bytes() {
-    return shape.bytes(dtype);
+    return bytes(type, shape);
+  }
+
+  /// Bytes of one value.
+  int width() {
+    return type.bits() / 8;
+  }
+
+  /// Makes the values of a slice in host memory.
+  void fill(Device device, Slice slice, RandomStream stream, MemorySegment host) {
+    if (type.dtype().isPresent()) {
+      device.fill(host, type.dtype().get(), slice, initializer, stream);
+    } else if (initializer instanceof Constant(double value)) {
+      long bits = type.integer(value).orElseThrow();
+      for (long at = 0; at < slice.elements() * width(); at++) {
+        host.set(ValueLayout.JAVA_BYTE, at, (byte) (bits >>> at % width() * Byte.SIZE));
+      }
+    }
   }
 
   /// The text that makes the values again.

@@ -24,28 +24,37 @@ final class Values {
 
   /// Writes the first `count` values of `memory` to `values`; integers of 64 bits are rounded.
   static void decode(StoredType type, MemorySegment memory, int count, double[] values) {
-    if (type.dtype().isPresent()) {
-      DType dtype = type.dtype().get();
-      for (int i = 0; i < count; i++) {
-        values[i] = dtype.get(memory, i);
-      }
-      return;
-    }
     for (int i = 0; i < count; i++) {
-      values[i] = switch (type) {
-        case I64 -> memory.get(LONG, 8L * i);
-        case U64 -> {
-          long value = memory.get(LONG, 8L * i);
-          yield value >= 0 ? value : (value >>> 1 | value & 1) * 2.0;
-        }
-        case I32 -> memory.get(INT, 4L * i);
-        case U32 -> Integer.toUnsignedLong(memory.get(INT, 4L * i));
-        case I16 -> memory.get(SHORT, 2L * i);
-        case U16 -> Short.toUnsignedInt(memory.get(SHORT, 2L * i));
-        case I8 -> memory.get(ValueLayout.JAVA_BYTE, i);
-        case U8, BOOL -> Byte.toUnsignedInt(memory.get(ValueLayout.JAVA_BYTE, i));
-        default -> throw new IllegalArgumentException(type + " has no values as doubles");
-      };
+      values[i] = decode(type, memory, i);
     }
+  }
+
+  /// Value `index` of `memory`; an integer of 64 bits is rounded.
+  static double decode(StoredType type, MemorySegment memory, long index) {
+    return switch (type) {
+      case F64 -> DType.F64.get(memory, index);
+      case F32 -> DType.F32.get(memory, index);
+      case BF16 -> DType.BF16.get(memory, index);
+      case F16 -> DType.F16.get(memory, index);
+      case F8_E4M3 -> DType.F8_E4M3.get(memory, index);
+      case F8_E5M2 -> DType.F8_E5M2.get(memory, index);
+      case I64 -> memory.get(LONG, 8 * index);
+      case U64 -> {
+        long value = memory.get(LONG, 8 * index);
+        yield value >= 0 ? value : (value >>> 1 | value & 1) * 2.0;
+      }
+      case I32 -> memory.get(INT, 4 * index);
+      case U32 -> Integer.toUnsignedLong(memory.get(INT, 4 * index));
+      case I16 -> memory.get(SHORT, 2 * index);
+      case U16 -> Short.toUnsignedInt(memory.get(SHORT, 2 * index));
+      case I8 -> memory.get(ValueLayout.JAVA_BYTE, index);
+      case U8, BOOL -> Byte.toUnsignedInt(memory.get(ValueLayout.JAVA_BYTE, index));
+      default -> throw new IllegalArgumentException(type + " has no values as doubles");
+    };
+  }
+
+  /// Whether the bits of element `index`, of `width` bytes, differ.
+  static boolean differ(MemorySegment a, MemorySegment b, long index, int width) {
+    return MemorySegment.mismatch(a, index * width, (index + 1) * width, b, index * width, (index + 1) * width) >= 0;
   }
 }

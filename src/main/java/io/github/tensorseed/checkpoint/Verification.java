@@ -1,9 +1,7 @@
 package io.github.tensorseed.checkpoint;
 
-import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Expression;
-import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
@@ -31,10 +29,12 @@ public record Verification(int tensors, long bytes, List<Fault> faults) {
 
   /// Makes all values again and compares their bits.
   ///
+  /// @param own definitions of the caller's own initializers, see [Expression#parse(String, Map)]
   /// @param device computes the values
   /// @param progress is told of bytes as they are compared
   /// @throws IOException if a file cannot be read, was not made by this library, or by a version of the stream that is unknown here
-  public static Verification of(Checkpoint checkpoint, Device device, int threads, LongConsumer progress) throws IOException {
+  public static Verification of(Checkpoint checkpoint, Map<String, Expression.Definition> own, Device device, int threads,
+      LongConsumer progress) throws IOException {
     List<Fault> faults = new ArrayList<>();
     int tensors = 0;
     long bytes = 0;
@@ -49,14 +49,12 @@ public record Verification(int tensors, long bytes, List<Fault> faults) {
         }
         Map<String, String> expressions = Provenance.expressions(metadata);
         for (StoredTensor tensor : shard.header().tensors()) {
-          DType dtype = tensor.type().dtype().orElseThrow(() -> new IOException(
-              shard.file() + ": tensor '" + tensor.name() + "' is " + tensor.type() + ", which tensorseed does not write"));
           String expression = expressions.get(tensor.name());
           if (expression == null) {
             throw new IOException(shard.file() + ": the metadata has no expression for tensor '" + tensor.name() + "'");
           }
-          Initializer initializer = Expression.parse(expression).resolve(tensor.shape());
-          compare(checkpoint, tensor, dtype, initializer, provenance.seed(), device, workers, progress).ifPresent(faults::add);
+          TensorSpec spec = new TensorSpec(tensor.name(), tensor.type(), tensor.shape(), Expression.parse(expression, own));
+          compare(checkpoint, tensor, spec, provenance.seed(), device, workers, progress).ifPresent(faults::add);
           tensors++;
           bytes += tensor.bytes();
         }
@@ -70,39 +68,39 @@ public record Verification(int tensors, long bytes, List<Fault> faults) {
     return new Verification(tensors, bytes, List.copyOf(faults));
   }
 
-  private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, DType dtype, Initializer initializer, long seed,
-      Device device, Workers workers, LongConsumer progress) throws IOException {
+  private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, TensorSpec spec, long seed, Device device,
+      Workers workers, LongConsumer progress) throws IOException {
     RandomStream stream = RandomStream.of(seed).named(tensor.name());
+    int width = spec.width();
     var fault = new Object() {
       long element = Long.MAX_VALUE;
       long differing;
       double expected;
       double found;
     };
-    for (Slice slice : Slice.of(tensor.shape()).chunks(Workers.CHUNK_BYTES / dtype.bytes())) {
+    for (Slice slice : Slice.of(tensor.shape()).chunks(Workers.CHUNK_BYTES / width)) {
       workers.submit((_, first, second) -> {
-        long chunkBytes = slice.shape().bytes(dtype);
-        MemorySegment stored = first.asSlice(0, chunkBytes);
-        MemorySegment made = second.asSlice(0, chunkBytes);
-        checkpoint.read(tensor, slice.start() * dtype.bytes(), stored);
-        device.fill(made, dtype, slice, initializer, stream);
+        MemorySegment stored = first.asSlice(0, slice.elements() * width);
+        MemorySegment made = second.asSlice(0, slice.elements() * width);
+        checkpoint.read(tensor, slice.start() * width, stored);
+        spec.fill(device, slice, stream, made);
         long mismatch = stored.mismatch(made);
         if (mismatch >= 0) {
-          long at = mismatch / dtype.bytes();
+          long at = mismatch / width;
           long differing = 0;
           for (long i = at; i < slice.elements(); i++) {
-            differing += dtype.bits(stored, i) == dtype.bits(made, i) ? 0 : 1;
+            differing += Values.differ(stored, made, i, width) ? 1 : 0;
           }
           synchronized (fault) {
             fault.differing += differing;
             if (slice.start() + at < fault.element) {
               fault.element = slice.start() + at;
-              fault.expected = dtype.get(made, at);
-              fault.found = dtype.get(stored, at);
+              fault.expected = Values.decode(tensor.type(), made, at);
+              fault.found = Values.decode(tensor.type(), stored, at);
             }
           }
         }
-        progress.accept(chunkBytes);
+        progress.accept(stored.byteSize());
       });
     }
     workers.await();

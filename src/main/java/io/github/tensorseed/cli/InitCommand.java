@@ -86,7 +86,7 @@ final class InitCommand implements Callable<Integer> {
       stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, List.of(), List.of())) : "nothing is missing");
       return 0;
     }
-    if (plan.tensors().stream().anyMatch(tensor -> tensor.dtype().bytes() == 1)) {
+    if (plan.tensors().stream().anyMatch(tensor -> tensor.type().name().startsWith("F8"))) {
       stderr.println("note: FP8 weights are written without scales; most loaders of FP8 models expect some");
     }
     long started = System.nanoTime();

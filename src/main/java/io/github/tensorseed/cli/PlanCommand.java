@@ -41,7 +41,7 @@ final class PlanCommand implements Callable<Integer> {
   /// @param std of the law before rounding; null where it has none of its own
   record Row(String name, List<Long> shape, String dtype, String law, @Nullable Double std, long parameters, long bytes) {
     static Row of(TensorSpec tensor) {
-      return new Row(tensor.name(), Shapes.list(tensor.shape()), tensor.dtype().name(), tensor.expression(), deviation(tensor.initializer()),
+      return new Row(tensor.name(), Shapes.list(tensor.shape()), tensor.type().name(), tensor.expression(), deviation(tensor.initializer()),
           tensor.shape().elements(), tensor.bytes());
     }
   }

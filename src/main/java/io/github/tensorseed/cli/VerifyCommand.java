@@ -7,6 +7,7 @@ import io.github.tensorseed.checkpoint.Verification;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,7 +40,7 @@ final class VerifyCommand implements Callable<Integer> {
     try (Checkpoint checkpoint = Checkpoint.open(path);
         Device opened = device.open();
         Progress progress = new Progress("verify", checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
-      verification = Verification.of(checkpoint, opened, device.threads(), progress);
+      verification = Verification.of(checkpoint, Map.of(), opened, device.threads(), progress);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {

@@ -45,7 +45,7 @@ final class Bert {
       }
       case "ForSequenceClassification", "ForTokenClassification" -> out.linear("classifier", width, config.labels(), true);
       case "ForMultipleChoice" -> out.linear("classifier", width, 1, true);
-      case "ForQuestionAnswering" -> out.linear("qa_outputs", width, 2, true);
+      case "ForQuestionAnswering" -> out.linear("qa_outputs", width, config.labels(), true);
       default -> {} // the model alone
     }
     if (head.equals("ForPreTraining") || head.equals("ForNextSentencePrediction")) {

@@ -41,20 +41,24 @@ final class Glob {
           int end = text.indexOf('}', i);
           String name = end < 0 ? "" : text.substring(i + 1, end);
           if (!name.matches("[A-Za-z_][A-Za-z_0-9]*")) {
-            throw new IllegalArgumentException("pattern '" + text + "' column " + (i + 1) + ": '{' must begin a variable, as in {l}");
+            throw fault(i, "'{' must begin a variable, as in {l}");
           }
           if (!seen.add(name)) {
-            throw new IllegalArgumentException("pattern '" + text + "' column " + (i + 1) + ": the variable {" + name + "} is there twice; give each its own name");
+            throw fault(i, "the variable {" + name + "} is there twice; give each its own name");
           }
           part.add(FIRST_VARIABLE - variables.size());
           variables.add(name);
           i = end;
         }
-        case '}' -> throw new IllegalArgumentException("pattern '" + text + "' column " + (i + 1) + ": '}' without a '{'");
+        case '}' -> throw fault(i, "'}' without a '{'");
         default -> part.add((int) c);
       }
     }
     parts.add(toArray(part));
+  }
+
+  private IllegalArgumentException fault(int position, String what) {
+    return new IllegalArgumentException("pattern '" + text + "' column " + (position + 1) + ": " + what);
   }
 
   private static int[] toArray(List<Integer> part) {

@@ -58,7 +58,8 @@ public final class ModelConfig {
     this.keys = keys;
   }
 
-  /// The configuration of a built-in name, or at a path: of a `config.json`, or of a folder that has one.
+  /// The configuration of a built-in name, or at a path: of a `config.json`, or of a folder that has one. Names go before paths: a folder
+  /// called gpt2 is `./gpt2`.
   ///
   /// @throws IllegalArgumentException if it is neither; the message has the nearest name
   /// @throws IOException if the file cannot be read, or is malformed; then with the offset

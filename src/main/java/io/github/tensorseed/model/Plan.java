@@ -6,6 +6,7 @@ import io.github.tensorseed.Fans;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.StoredTensor;
+import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,7 +14,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -47,7 +47,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       }
       bytes += tensor.bytes();
       if (bytes < 0) {
-        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape() + " the model has more than 2^63 - 1 bytes");
+        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape()
+            + " the model has more than 2^63 - 1 bytes");
       }
     }
   }
@@ -58,8 +59,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @param dtype what to write; null for the configuration's, or F32 if it has none
   /// @param recipe null for what the model's own implementation does
   /// @param sets rules `GLOB=EXPRESSION` that go before the recipe's
-  /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule of `sets` or of a
-  ///     recipe that is not built-in and matches nothing
+  /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule that matches
+  ///     nothing, unless it is one of a built-in recipe
   /// @throws IOException if a file cannot be read, or is malformed
   public static Plan of(String model, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) throws IOException {
     return of(ModelConfig.of(model), dtype, recipe, sets);
@@ -71,7 +72,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     Rules rules = new Rules(recipe, sets, config.variables());
     List<TensorSpec> tensors = new ArrayList<>();
     for (Parameter parameter : Family.parameters(config)) {
-      tensors.add(rules.apply(parameter, written));
+      tensors.add(rules.apply(parameter, StoredType.of(written)));
     }
     rules.requireAllUsed();
     return new Plan(tensors, config.json(written));
@@ -84,7 +85,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @param layout where the axes of inputs and outputs are
   /// @param dtype what to write; null for what each tensor has
   /// @param recipe null if `sets` say it all
-  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans
+  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans without a
+  ///     rule that gives them a constant
   public static Plan like(Path checkpoint, Fans.Layout layout, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets)
       throws IOException {
     if (recipe == null && sets.isEmpty()) {
@@ -95,8 +97,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     try (Checkpoint existing = Checkpoint.open(checkpoint)) {
       stored = existing.tensors();
     }
-    if (stored.isEmpty()) {
-      throw new IllegalArgumentException(checkpoint + " has no tensors, so there is nothing to be like");
+    if (stored.isEmpty() || stored.size() > Parameters.MOST) {
+      throw new IllegalArgumentException(checkpoint + " has " + stored.size() + " tensors; a plan is made like 1 to " + Parameters.MOST);
     }
     Path beside = checkpoint.resolve("config.json");
     boolean configured = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS);
@@ -110,14 +112,14 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     Rules rules = new Rules(recipe, sets, config.variables());
     List<TensorSpec> tensors = new ArrayList<>();
     for (StoredTensor tensor : stored) {
-      DType own = tensor.type().dtype().orElseThrow(() -> new IllegalArgumentException("tensor '" + tensor.name() + "' of " + checkpoint
-          + " is " + tensor.type() + "; only floating types have initializers"));
       Fans layer = tensor.name().endsWith("bias") ? weights.get(tensor.name().replaceFirst("bias$", "weight")) : null;
-      tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), dtype != null ? dtype : own));
+      StoredType type = dtype == null || tensor.type().dtype().isEmpty() ? tensor.type() : StoredType.of(dtype);
+      tensors.add(rules.apply(new Parameter(tensor.name(), tensor.shape(), layout, null, layer, null), type));
     }
     rules.requireAllUsed();
-    TensorSpec largest = Collections.max(tensors, Comparator.comparingLong(tensor -> tensor.shape().elements()));
-    return new Plan(tensors, configured ? config.json(largest.dtype()) : null);
+    DType largest = tensors.stream().filter(tensor -> tensor.type().dtype().isPresent())
+        .max(Comparator.comparingLong(tensor -> tensor.shape().elements())).flatMap(tensor -> tensor.type().dtype()).orElse(DType.F32);
+    return new Plan(tensors, configured ? config.json(largest) : null);
   }
 
   /// The plan of single tensors, each written as `NAME:DTYPE[d0,d1,...]=EXPRESSION`.
@@ -140,7 +142,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       Shape shape = Shape.of(extents);
       return new TensorSpec(matcher.group(1), DType.of(matcher.group(2)), shape, Expression.parse(expression).resolve(shape));
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1) + ": the shape must be whole numbers below 2^63", e);
+      throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1)
+          + ": the shape must be whole numbers below 2^63", e);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("'" + text + "': " + e.getMessage(), e);
     }
@@ -155,7 +158,8 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
       Glob glob = new Glob(text);
       List<String> matching = tensors.stream().map(TensorSpec::name).filter(name -> glob.match(name) != null).toList();
       if (matching.isEmpty()) {
-        throw new IllegalArgumentException("pattern '" + text + "' matches no tensor; names look like '" + tensors.getFirst().name() + "'");
+        throw new IllegalArgumentException("pattern '" + text + "' matches no tensor"
+            + (tensors.isEmpty() ? "" : "; names look like '" + tensors.getFirst().name() + "'"));
       }
       kept.addAll(matching);
     }

@@ -31,6 +31,7 @@ import java.util.regex.Pattern;
 /// line or after a space begins a comment.
 public final class Recipe {
   private static final int MOST_BYTES = 1 << 20;
+  private static final String EXAMPLE = "(width_mult=8)";
   private static final Pattern CALL = Pattern.compile("([a-z0-9-]+)\\((.*)\\)");
   private static final List<String> BUILT_IN = List.of("gpt2", "llama", "vit", "neox", "megatron", "olmo", "torchtitan", "deepnorm", "mup",
       "fixup", "torch-default", "keras-default");
@@ -81,7 +82,8 @@ public final class Recipe {
     try (InputStream in = Resources.open("recipes/" + name + ".recipe")) {
       String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
       // Written for the names of several families, so for one model some of its rules match nothing.
-      return new Recipe(rules(text, "recipe " + name), variables(name, arguments), false);
+      String source = "recipe " + name + " (it takes variables, as in " + name + EXAMPLE + ")";
+      return new Recipe(rules(text, source), variables(name, arguments), false);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -102,7 +104,7 @@ public final class Recipe {
         variables.put(parts[0].strip(), value);
       } catch (NumberFormatException e) {
         throw new IllegalArgumentException("recipe " + name + ": '" + argument.strip() + "' must be a variable and its value, as in "
-            + name + "(width_mult=8)", e);
+            + name + EXAMPLE, e);
       }
     }
     return variables;
@@ -161,7 +163,8 @@ public final class Recipe {
   private static Rule rule(String where, String text) {
     int equals = text.indexOf('=');
     if (equals < 0) {
-      throw new IllegalArgumentException(where + " column " + (text.stripTrailing().length() + 1) + ": expected '=', as in *.bias = zeros()");
+      throw new IllegalArgumentException(where + " column " + (text.stripTrailing().length() + 1)
+          + ": expected '=', as in *.bias = zeros()");
     }
     try {
       // Spaces in place of the pattern, so that the columns of a complaint are those of the line.

@@ -1,8 +1,9 @@
 package io.github.tensorseed.model;
 
-import io.github.tensorseed.DType;
 import io.github.tensorseed.Expression;
 import io.github.tensorseed.Fans;
+import io.github.tensorseed.Initializer;
+import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -42,13 +43,13 @@ final class Rules {
   /// The tensor with the initializer of the first rule that matches it.
   ///
   /// @throws IllegalArgumentException if none does, or if its expression has no values for the tensor
-  TensorSpec apply(Parameter parameter, DType dtype) {
+  TensorSpec apply(Parameter parameter, StoredType type) {
     // A rule that an earlier one always goes before is no fault: --set may well put a whole recipe out of use.
     unused.removeIf(rule -> rule.glob().match(parameter.name()) != null);
     for (Recipe.Rule rule : ordered) {
       Map<String, Double> captured = rule.glob().match(parameter.name());
       if (captured != null) {
-        return resolve(parameter, dtype, rule.expression(), captured, rule.where());
+        return resolve(parameter, type, rule.expression(), captured, rule.where());
       }
     }
     if (!fallBack || parameter.initializer() == null) {
@@ -56,10 +57,10 @@ final class Rules {
           + "; add one, as in '* = normal(0, 0.02)' at the end of the recipe");
     }
     Expression expression = defaults.computeIfAbsent(parameter.initializer(), Expression::parse);
-    return resolve(parameter, dtype, expression, Map.of(), "the model's own rule");
+    return resolve(parameter, type, expression, Map.of(), "the model's own rule");
   }
 
-  private TensorSpec resolve(Parameter parameter, DType dtype, Expression expression, Map<String, Double> captured, String where) {
+  private TensorSpec resolve(Parameter parameter, StoredType type, Expression expression, Map<String, Double> captured, String where) {
     Map<String, Double> scope = variables;
     Fans layer = parameter.layer();
     if (layer != null || !captured.isEmpty()) {
@@ -70,12 +71,14 @@ final class Rules {
       }
       scope.putAll(captured);
     }
+    Initializer initializer;
     try {
-      return new TensorSpec(parameter.name(), dtype, parameter.shape(),
-          expression.resolve(new Expression.Scope(parameter.shape(), parameter.layout(), parameter.fans(), scope)));
+      initializer = expression.resolve(new Expression.Scope(parameter.shape(), parameter.layout(), parameter.fans(), scope));
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("tensor '" + parameter.name() + "' " + parameter.shape() + ", " + where + ": " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "tensor '" + parameter.name() + "' " + parameter.shape() + ", " + where + ": " + e.getMessage(), e);
     }
+    return new TensorSpec(parameter.name(), type, parameter.shape(), initializer);
   }
 
   /// @throws IllegalArgumentException if a rule matched no tensor

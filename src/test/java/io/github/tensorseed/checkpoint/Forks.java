@@ -9,7 +9,7 @@ import java.util.List;
 final class Forks {
   private Forks() {}
 
-  /// Starts the main method of a test class; its standard error is joined to its output.
+  /// Starts the main method of a test class. What it prints is its output; its standard error is that of the tests.
   static Process java(String heap, Class<?> main, String... arguments) throws IOException {
     return start(command(heap, main, arguments));
   }
@@ -23,6 +23,6 @@ final class Forks {
   }
 
   static Process start(List<String> command) throws IOException {
-    return new ProcessBuilder(command).redirectErrorStream(true).start();
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
   }
 }

@@ -17,12 +17,14 @@ import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
 
 /// 20,000 files: nothing but an IOException may come of them, and what is accepted covers its file.
 class HeaderFuzzTest {
   private static final String VALID = "{\"__metadata__\":{\"format\":\"pt\",\"n\\u00e4me\":\"\\\"\"},"
       + "\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-      + "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},\"c\":{\"dtype\":\"F4\",\"shape\":[12],\"data_offsets\":[26,32]}}";
+      + "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},"
+      + "\"c\":{\"dtype\":\"F4\",\"shape\":[12],\"data_offsets\":[26,32]}}";
 
   private record Change(double place, int length, String text) {
     String apply(String json) {
@@ -50,8 +52,9 @@ class HeaderFuzzTest {
   @Provide
   Arbitrary<List<Change>> changes() {
     Arbitrary<String> text = Arbitraries.oneOf(
-        Arbitraries.of("", "{", "}", "[", "]", ",", ":", "\"", "\\", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616", "null",
-            "\u0000", "\u00ff", "\u00c0\u00af", "\\ud800", "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},", "[[[[[[[[[[[[[[[["),
+        Arbitraries.of("", "{", "}", "[", "]", ",", ":", "\"", "\\", "-1", "0", "1e9", "9223372036854775807", "18446744073709551616",
+            "null", "\u0000", "\u00ff", "\u00c0\u00af", "\\ud800", "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},",
+            "[[[[[[[[[[[[[[[["),
         Arbitraries.strings().withCharRange('\u0000', '\u00ff').ofMaxLength(4));
     Arbitrary<Double> place = Arbitraries.integers().between(0, 999).map(thousandth -> thousandth / 1000.0);
     return Combinators.combine(place, Arbitraries.integers().between(0, 40), text).as(Change::new).list().ofMinSize(1).ofMaxSize(3);
@@ -69,16 +72,18 @@ class HeaderFuzzTest {
 
   @Provide
   Arbitrary<String> objects() {
-    Arbitrary<String> number = Arbitraries.of("0", "0", "1", "2", "4", "8", "16", "-1", "1.5", "9223372036854775807", "99999999999999999999");
+    Arbitrary<String> number =
+        Arbitraries.of("0", "0", "1", "2", "4", "8", "16", "-1", "1.5", "9223372036854775807", "99999999999999999999");
     Arbitrary<String> pair = number.list().ofSize(2).map(HeaderFuzzTest::array);
     Arbitrary<String> value = Arbitraries.lazyOf(() -> number, () -> number.list().ofMaxSize(3).map(HeaderFuzzTest::array),
         () -> Arbitraries.of("\"F32\"", "\"U8\"", "null", "true", "\"\"", "\"F4\""), () -> objects());
     Arbitrary<String> entry = Combinators.combine(
-            Arbitraries.of("\"U8\"", "\"F16\"", "\"F4\"", "\"F64\"", "\"F99\"", "1"), number.list().ofMaxSize(2).map(HeaderFuzzTest::array), pair)
+            Arbitraries.of("\"U8\"", "\"F16\"", "\"F4\"", "\"F64\"", "\"F99\"", "1"),
+            number.list().ofMaxSize(2).map(HeaderFuzzTest::array), pair)
         .as((dtype, shape, offsets) -> "{\"dtype\":" + dtype + ",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}");
     Arbitrary<String> member = Combinators.combine(
             Arbitraries.of("a", "b", "c", "d", "__metadata__", "dtype", "shape", "data_offsets"), Arbitraries.frequencyOf(
-                net.jqwik.api.Tuple.of(3, entry), net.jqwik.api.Tuple.of(1, value)))
+                Tuple.of(3, entry), Tuple.of(1, value)))
         .as((key, content) -> "\"" + key + "\":" + content);
     return member.list().ofMaxSize(4).map(members -> "{" + String.join(",", members) + "}");
   }

@@ -1,14 +1,16 @@
 package io.github.tensorseed.checkpoint;
 
-import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
 
 /// Large hostile files, read in a process of 256 MB. Its output says how each was taken.
@@ -33,7 +35,8 @@ final class HostileFiles {
     open(folder, "200000 tensors", "a.safetensors", out -> {
       out.print('{');
       for (int i = 0; i < 200_000; i++) {
-        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
+        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":"
+            + "{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
       }
       out.print('}');
     });
@@ -67,10 +70,10 @@ final class HostileFiles {
       out.print("]}}");
     });
     open(folder, "names with the same hash", "a.safetensors", out -> {
-      out.print("{\"a\":{}");
-      for (int i = 0; i < 1 << 18; i++) {
-        out.print(",\"");
-        for (int bit = 0; bit < 18; bit++) {
+      out.print("{");
+      for (int i = 0; i < 1 << 17; i++) {
+        out.print(i == 0 ? "\"" : ",\"");
+        for (int bit = 0; bit < 17; bit++) {
           out.print((i >> bit & 1) == 0 ? "Aa" : "BB");
         }
         out.print("\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
@@ -86,7 +89,7 @@ final class HostileFiles {
     });
   }
 
-  private static void repeat(PrintStream out, String text, int count) {
+  private static void repeat(PrintWriter out, String text, int count) {
     String thousand = text.repeat(1000);
     for (int i = 0; i < count / 1000; i++) {
       out.print(thousand);
@@ -94,21 +97,21 @@ final class HostileFiles {
     out.print(text.repeat(count % 1000));
   }
 
-  private static void open(Path folder, String what, String name, Consumer<PrintStream> json) throws IOException {
+  private static void open(Path folder, String what, String name, Consumer<PrintWriter> json) throws IOException {
     Path file = folder.resolve(name);
-    try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(file), 1 << 16);
-        PrintStream out = new PrintStream(raw, false, StandardCharsets.UTF_8)) {
-      if (name.endsWith(".safetensors")) {
-        out.write(new byte[8], 0, 8);
-      }
-      json.accept(out);
-    }
-    if (name.endsWith(".safetensors")) {
-      try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
-        channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Files.size(file) - 8), 0);
+    int prefix = name.endsWith(".safetensors") ? Long.BYTES : 0;
+    try (OutputStream raw = Files.newOutputStream(file)) {
+      raw.write(new byte[prefix]);
+      try (PrintWriter out = new PrintWriter(new OutputStreamWriter(raw, StandardCharsets.UTF_8))) {
+        json.accept(out);
       }
     }
-    try (Checkpoint checkpoint = Checkpoint.open(name.endsWith(".safetensors") ? file : folder)) {
+    if (prefix > 0) {
+      try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Files.size(file) - prefix), 0);
+      }
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(prefix > 0 ? file : folder)) {
       System.out.println(what + ": " + checkpoint.tensors().size() + " tensors");
     } catch (IOException e) {
       System.out.println(what + ": " + e.getMessage());

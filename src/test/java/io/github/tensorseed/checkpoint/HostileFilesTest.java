@@ -3,6 +3,7 @@ package io.github.tensorseed.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,7 +18,7 @@ class HostileFilesTest {
   @Test
   void largeOnesPassOrFailCleanlyIn256Megabytes() throws IOException, InterruptedException {
     Process process = Forks.java("-Xmx256m", HostileFiles.class, folder.toString());
-    String output = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isZero();
     assertThat(output.lines()).satisfiesExactly(
         line -> assertThat(line).startsWith("a million tensors: ").contains("too many to be held in 128 MB"),
@@ -27,7 +28,7 @@ class HostileFilesTest {
         line -> assertThat(line).startsWith("a name of 90 MB: ").contains("exceeds the maximum"),
         line -> assertThat(line).startsWith("a number of 90 MB: ").contains("exceeds the maximum"),
         line -> assertThat(line).startsWith("a shape of 40 M axes: ").contains("more than 64 numbers"),
-        line -> assertThat(line).startsWith("names with the same hash: ").contains("'a': a dtype"),
+        line -> assertThat(line).isEqualTo("names with the same hash: 131072 tensors"),
         line -> assertThat(line).startsWith("an index of a million tensors: ").contains("too many to be held in 128 MB"));
   }
 }

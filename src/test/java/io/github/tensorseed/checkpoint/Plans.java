@@ -44,7 +44,7 @@ final class Plans {
   /// The bytes of a tensor that is filled as a whole.
   static byte[] values(Device device, TensorSpec spec, long seed) {
     byte[] bytes = new byte[(int) spec.bytes()];
-    try (Tensor tensor = device.allocate(spec.dtype(), spec.shape())) {
+    try (Tensor tensor = device.allocate(spec.type().dtype().orElseThrow(), spec.shape())) {
       spec.initializer().fill(tensor, RandomStream.of(seed).named(spec.name()));
       device.read(tensor, 0, MemorySegment.ofArray(bytes));
     }

@@ -8,11 +8,12 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Shape;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,13 +33,14 @@ class SafetensorsHeaderTest {
   /// Written by hand from the format's description: length, metadata first, no white space, padded with spaces to a multiple of 8.
   @Test
   void bytesOfAHeader() {
-    var metadata = new TreeMap<>(java.util.Map.of("format", "pt"));
+    var metadata = new TreeMap<>(Map.of("format", "pt"));
     var tensors = List.of(
         new TensorSpec("w", DType.F32, Shape.of(2, 3), new Distribution.Constant(0)),
         new TensorSpec("b", DType.BF16, Shape.of(), new Distribution.Constant(0)),
         new TensorSpec("e", DType.F8_E4M3, Shape.of(0), new Distribution.Constant(0)));
     String json = "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-        + "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},\"e\":{\"dtype\":\"F8_E4M3\",\"shape\":[0],\"data_offsets\":[26,26]}}";
+        + "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},"
+        + "\"e\":{\"dtype\":\"F8_E4M3\",\"shape\":[0],\"data_offsets\":[26,26]}}";
     assertThat(json).hasSize(202);
     assertThat(SafetensorsHeader.encode(metadata, tensors))
         .isEqualTo(("\u00d0\0\0\0\0\0\0\0" + json + "      ").getBytes(StandardCharsets.ISO_8859_1));
@@ -51,7 +53,7 @@ class SafetensorsHeaderTest {
   void readsWhatTheFormatAllows() throws IOException {
     var header = read("{'b':{'data_offsets':[4,8],'shape':[2,1],'dtype':'I16'},'__metadata__':{'k':'v\\u00e9'},"
         + "'a':{'dtype':'F4','shape':[8],'data_offsets':[0,4]},'z':{'dtype':'BOOL','shape':[3,0],'data_offsets':[4,4]}}   ", 8);
-    assertThat(header.metadata()).containsExactlyEntriesOf(java.util.Map.of("k", "v\u00e9"));
+    assertThat(header.metadata()).containsExactlyEntriesOf(Map.of("k", "v\u00e9"));
     assertThat(header.tensors()).extracting(StoredTensor::name).containsExactly("a", "z", "b");
     assertThat(header.tensors().getLast().offset()).isEqualTo(header.bytes() + 4);
     assertThat(header.tensors().getLast().shape()).isEqualTo(Shape.of(2, 1));
@@ -66,7 +68,7 @@ class SafetensorsHeaderTest {
     assertThat(tensor.type()).isEqualTo(type);
     type.dtype().ifPresent(dtype -> assertThat(dtype.name()).isEqualTo(type.name()));
     type.dtype().ifPresent(dtype -> assertThat(dtype.bytes() * 8).isEqualTo(type.bits()));
-    assertThat(java.util.Arrays.stream(DType.values()).map(DType::name)).allMatch(name -> StoredType.valueOf(name).dtype().isPresent());
+    assertThat(Arrays.stream(DType.values()).map(DType::name)).allMatch(name -> StoredType.valueOf(name).dtype().isPresent());
   }
 
   @ParameterizedTest
@@ -174,8 +176,6 @@ class SafetensorsHeaderTest {
     HostileFiles.write(file, json, length, data);
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
       return checkpoint.shards().getFirst().header();
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
     }
   }
 }

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
+import io.github.tensorseed.Tensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,7 +37,8 @@ class ShardLayoutTest {
     assertThat(layout.bytes()).isEqualTo(41);
     assertThat(ShardLayout.of(tensors, 1, 41).shards()).singleElement().extracting(ShardLayout.Shard::file).isEqualTo("model.safetensors");
     assertThat(ShardLayout.of(tensors, 1, 41).index()).isEmpty();
-    assertThat(ShardLayout.of(tensors.subList(3, 4), 1, 1).shards()).singleElement().extracting(ShardLayout.Shard::file).isEqualTo("model.safetensors");
+    assertThat(ShardLayout.of(tensors.subList(3, 4), 1, 1).shards())
+        .singleElement().extracting(ShardLayout.Shard::file).isEqualTo("model.safetensors");
   }
 
   @Test
@@ -58,7 +61,8 @@ class ShardLayoutTest {
 
   @Test
   void wideTypesComeFirstThenNames() {
-    ShardLayout layout = ShardLayout.of(List.of(bytes("b", 1), Plans.normal("\ud83d\ude00", DType.F32, 1), Plans.normal("\uffee", DType.F32, 1),
+    ShardLayout layout = ShardLayout.of(List.of(
+        bytes("b", 1), Plans.normal("\ud83d\ude00", DType.F32, 1), Plans.normal("\uffee", DType.F32, 1),
         Plans.normal("a", DType.F16, 1), Plans.normal("z", DType.F64, 1), bytes("a1", 1)), 1, 100);
     assertThat(names(layout)).containsExactly(List.of("z", "\uffee", "\ud83d\ude00", "a", "a1", "b"));
   }
@@ -95,7 +99,8 @@ class ShardLayoutTest {
   }
 
   private static void refuses(List<TensorSpec> tensors, long shardSize, String message) {
-    assertThatThrownBy(() -> ShardLayout.of(tensors, 0, shardSize)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    assertThatThrownBy(() -> ShardLayout.of(tensors, 0, shardSize))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
   }
 
   @Test
@@ -111,7 +116,7 @@ class ShardLayoutTest {
     assertThatThrownBy(() -> new TensorSpec("a", DType.F64, Shape.of(1L << 62), zero)).hasMessageContaining("2^63 - 1 bytes");
     Initializer resolving = new Initializer() {
       @Override
-      public void fill(io.github.tensorseed.Tensor tensor, io.github.tensorseed.RandomStream stream) {
+      public void fill(Tensor tensor, RandomStream stream) {
         throw new IllegalStateException("to be resolved first");
       }
 
@@ -125,7 +130,8 @@ class ShardLayoutTest {
 
   @Test
   void versionIsThatOfTheBuild() throws IOException {
-    assertThat(Files.readString(Path.of("pom.xml"))).contains("<artifactId>tensorseed</artifactId>\n  <version>" + Provenance.VERSION + "</version>");
+    assertThat(Files.readString(Path.of("pom.xml")))
+        .contains("<artifactId>tensorseed</artifactId>\n  <version>" + Provenance.VERSION + "</version>");
   }
 
   @Test
@@ -149,6 +155,6 @@ class ShardLayoutTest {
   }
 
   private static String npy(DType dtype, long... extents) {
-    return new String(Npy.header(dtype, Shape.of(extents)), StandardCharsets.ISO_8859_1);
+    return new String(Npy.header(StoredType.of(dtype), Shape.of(extents)), StandardCharsets.ISO_8859_1);
   }
 }

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -110,6 +112,29 @@ class MainTest {
     assertThat(run("diff", whole, rest).out).contains("12 tensors the same, 0 different, 9 in one only");
     assertThat(run("init", config(), "--missing-from", whole, "--out", dir.resolve("none")).out).contains("nothing is missing");
     assertThat(dir.resolve("none")).doesNotExist();
+  }
+
+  @Test
+  void integersTakeAConstant() throws IOException {
+    byte[] header = """
+        {"steps":{"dtype":"I64","shape":[3],"data_offsets":[0,24]},"on":{"dtype":"BOOL","shape":[2],"data_offsets":[24,26]},\
+        "w":{"dtype":"F32","shape":[2,2],"data_offsets":[26,42]}}""".getBytes(StandardCharsets.UTF_8);
+    ByteBuffer old = ByteBuffer.allocate(8 + header.length + 42).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header);
+    Path file = Files.write(dir.resolve("old.safetensors"), old.array());
+    Path fresh = dir.resolve("fresh");
+    assertThat(run("init", file, "--set", "w=ones()", "--set", "*=zeros()", "--set", "steps=normal(0, 1)", "--out", fresh).code).isZero();
+    assertThat(run("init", file, "--set", "w=ones()", "--set", "*=normal(0, 1)", "--out", fresh).err)
+        .contains("tensor 'steps'").contains("is no value of I64");
+    Path set = dir.resolve("set");
+    assertThat(run("init", file, "--set", "steps=constant(-2)", "--set", "on=ones()", "--set", "w=ones()", "--out", set).code).isZero();
+    assertThat(run("verify", set).out).contains("3 tensors").contains("every bit");
+    byte[] bytes = Files.readAllBytes(set.resolve("model.safetensors"));
+    ByteBuffer values = ByteBuffer.wrap(bytes, bytes.length - 42, 42).slice().order(ByteOrder.LITTLE_ENDIAN);
+    // Wide types come first in a file.
+    assertThat(values.getLong(0)).isEqualTo(-2);
+    assertThat(values.getLong(16)).isEqualTo(-2);
+    assertThat(values.getFloat(36)).isEqualTo(1);
+    assertThat(values.get(41)).isEqualTo((byte) 1);
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.github.tensorseed.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
@@ -20,8 +21,8 @@ class ModelConfigTest {
       {"architectures": ["GPT2Model"], "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 4, "vocab_size": 10}""";
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "{", "[]", "1", "null", "{\"a\": 1, \"a\": 2}", "{} {}", "{\"a\": NaN}", "{'a': 1}", "{\"a\": 01}", "{\"a\": 1,}",
-      "{\"a\": \"\u0001\"}"})
+  @ValueSource(strings = {"", "{", "[]", "1", "null", "{\"a\": 1, \"a\": 2}", "{} {}", "{\"a\": NaN}", "{'a': 1}", "{\"a\": 01}",
+      "{\"a\": 1,}", "{\"a\": \"\u0001\"}"})
   void malformed(String json) {
     assertThatThrownBy(() -> parse(json)).isInstanceOf(IOException.class).hasMessageContaining("config.json: malformed JSON at byte");
   }
@@ -44,7 +45,7 @@ class ModelConfigTest {
       "\"n_embd\": 8 | \"n_embd\": 99999999999999999999 | \"n_embd\" is 99999999999999999999",
       "\"n_embd\": 8 | \"n_embd\": null | the key \"n_embd\" is missing; GPT2Model needs it",
       "\"n_layer\": 1 | \"n_layer\": 1000000000 | 1000000000 blocks 'h' of 12 tensors are 12000000000 tensors; a model may have 262144",
-      "\"n_embd\": 8 | \"n_embd\": 2147483647 | tensor 'h.0.attn.c_attn.weight': shape [2147483647, 6442450941] has more than 2^63 - 1 elements",
+      "\"n_embd\": 8 | \"n_embd\": 2147483647 | tensor 'h.0.attn.c_attn.weight': shape [2147483647, 6442450941] has more than",
       "GPT2Model | GPT2Modle | did you mean 'GPT2Model'?",
       "GPT2Model | FalconForCausalLM | Templates are there for GPT2, Llama,",
       "[\"GPT2Model\"] | [] | \"architectures\" is []",
@@ -54,12 +55,12 @@ class ModelConfigTest {
       "\"n_head\": 2 | \"dtype\": \"int8\" | \"dtype\" is \"int8\"; it must be a dtype we can write"})
   void wrongValues(String part, String replacement, String message) throws IOException {
     ModelConfig config = parse(GPT2.replace(part, replacement));
-    assertThatThrownBy(() -> Plan.of(config, null, null, List.of())).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    assertThatIllegalArgumentException().isThrownBy(() -> Plan.of(config, null, null, List.of())).withMessageContaining(message);
   }
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
-      "\"num_attention_heads\": 12 | \"num_attention_heads\": 1000 | \"num_attention_heads\" is 1000; it must be at most \"hidden_size\", 8",
+      "\"num_attention_heads\": 12 | \"num_attention_heads\": 1000 | is 1000; it must be at most \"hidden_size\", 8",
       "\"tie_word_embeddings\": true | \"tie_word_embeddings\": 1 | \"tie_word_embeddings\" is 1; it must be true or false",
       "\"head_dim\": 4 | \"head_dim\": 1.5 | \"head_dim\" is 1.5"})
   void wrongValuesOfLlama(String part, String replacement, String message) throws IOException {
@@ -67,7 +68,7 @@ class ModelConfigTest {
         {"architectures": ["LlamaForCausalLM"], "hidden_size": 8, "intermediate_size": 8, "vocab_size": 10, "num_hidden_layers": 1,
          "num_attention_heads": 12, "tie_word_embeddings": true, "head_dim": 4}""";
     ModelConfig config = parse(llama.replace(part, replacement).replace(replacement.contains("1000") ? ", \"head_dim\": 4" : "\0", ""));
-    assertThatThrownBy(() -> Plan.of(config, null, null, List.of())).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    assertThatIllegalArgumentException().isThrownBy(() -> Plan.of(config, null, null, List.of())).withMessageContaining(message);
   }
 
   @Test
@@ -86,14 +87,16 @@ class ModelConfigTest {
   /// Everything else stays as it was, in its order.
   @Test
   void unknownKeysAreKept() throws IOException {
-    assertThat(parse("{\"z\": {\"a\": [1, null]}, \"rms_norm_eps\": 1e-05, \"torch_dtype\": \"float32\", \"b\": 12345678901234567890}").json(DType.F32))
+    String json = "{\"z\": {\"a\": [1, null]}, \"rms_norm_eps\": 1e-05, \"torch_dtype\": \"float32\", \"b\": 12345678901234567890}";
+    assertThat(parse(json).json(DType.F32))
         .contains("\"z\" : {").containsSubsequence("\"z\"", "\"rms_norm_eps\" : 1.0E-5", "\"torch_dtype\"", "12345678901234567890");
   }
 
   @Test
   void variables() throws IOException {
-    assertThat(parse(GPT2).variables()).containsEntry("n_embd", 8.0).containsEntry("hidden_size", 8.0).containsEntry("num_hidden_layers", 1.0)
-        .containsEntry("initializer_range", 0.02).containsEntry("norm_neutral", 1.0).doesNotContainKey("architectures");
+    assertThat(parse(GPT2).variables()).containsEntry("n_embd", 8.0).containsEntry("hidden_size", 8.0)
+        .containsEntry("num_hidden_layers", 1.0).containsEntry("initializer_range", 0.02).containsEntry("norm_neutral", 1.0)
+        .doesNotContainKey("architectures");
     assertThat(parse("{\"num_hidden_layers\": 3, \"initializer_range\": 0.5, \"model_type\": \"gemma2\", \"big\": 1e999}").variables())
         .containsEntry("n_layer", 3.0).containsEntry("initializer_range", 0.5).containsEntry("norm_neutral", 0.0).doesNotContainKey("big");
   }
@@ -106,14 +109,15 @@ class ModelConfigTest {
     assertThatThrownBy(() -> ModelConfig.of(empty.toString())).isInstanceOf(IOException.class).hasMessageContaining("no such file");
     Path large = folder.resolve("large.json");
     Files.write(large, new byte[(16 << 20) + 1]);
-    assertThatThrownBy(() -> ModelConfig.of(large.toString())).isInstanceOf(IOException.class).hasMessageContaining("larger than 16777216 bytes");
+    assertThatThrownBy(() -> ModelConfig.of(large.toString())).isInstanceOf(IOException.class)
+        .hasMessageContaining("larger than 16777216 bytes");
   }
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {"gtp2 | did you mean 'gpt2'?", "meta-llama/Llama-3.2-1B | did you mean 'llama-3.2-1b'?",
       "no-such-thing-at-all | known: gpt2, gpt2-medium", "no-such-thing-at-all | nor the path of a config.json", "'' | unknown model ''"})
   void unknownNames(String name, String message) {
-    assertThatThrownBy(() -> ModelConfig.of(name)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    assertThatIllegalArgumentException().isThrownBy(() -> ModelConfig.of(name)).withMessageContaining(message);
   }
 
   private static ModelConfig parse(String json) throws IOException {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -21,8 +22,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class PlanTest {
   /// Where the numbers come from: GPT-2: the public checkpoints' tensors, without the attn.bias buffers. Llama, Mistral, Mixtral, Qwen,
-  /// Gemma: "params" or total_size / 2 of the public checkpoints' safetensors indices (tied heads counted once). GPT-NeoX: arXiv 2204.06745,
-  /// table 1. BERT: the public checkpoint's tensors, as BertForPreTraining. ViT: timm's vit_base_patch16_224 and vit_large_patch16_224.
+  /// Gemma: "params" or total_size / 2 of the public checkpoints' safetensors indices (tied heads counted once). GPT-NeoX:
+  /// 12 L d^2 + 13 L d + 2 d + 2 V d of arXiv 2204.06745's dimensions. BERT: the public checkpoint's tensors, as BertForPreTraining.
+  /// ViT: timm's vit_base_patch16_224 and vit_large_patch16_224.
   @ParameterizedTest
   @CsvSource({
       "gpt2, 124439808, 148", "gpt2-medium, 354823168, 292", "gpt2-large, 774030080, 436", "gpt2-xl, 1557611200, 580",
@@ -42,14 +44,19 @@ class PlanTest {
 
   @Test
   void everyBuiltInModelIsCounted() throws Exception {
-    CsvSource counted = PlanTest.class.getDeclaredMethod("builtInModels", String.class, long.class, int.class).getAnnotation(CsvSource.class);
+    CsvSource counted = PlanTest.class.getDeclaredMethod("builtInModels", String.class, long.class, int.class)
+        .getAnnotation(CsvSource.class);
     assertThat(counted.value()).extracting(line -> line.substring(0, line.indexOf(','))).hasSameElementsAs(ModelConfig.builtInNames());
   }
 
-  /// The other classes of BERT and ViT whose sizes are well known: "110M" is BertModel with its pooler; ViTModel is timm's without the head
-  /// and with the pooler.
+  /// The other classes of BERT and ViT whose sizes are well known: "110M" is BertModel with its pooler, of 590,592; ViTModel is timm's
+  /// without the head and with the pooler.
   @ParameterizedTest
-  @CsvSource({"bert-base-uncased, BertModel, 109482240", "vit-base, ViTModel, 86389248", "gpt2, GPT2LMHeadModel, 124439808",
+  @CsvSource({"bert-base-uncased, BertModel, 109482240", "bert-base-uncased, BertForMaskedLM, 109514298",
+      "bert-base-uncased, BertLMHeadModel, 109514298", "bert-base-uncased, BertForNextSentencePrediction, 109483778",
+      "bert-base-uncased, BertForSequenceClassification, 109483778", "bert-base-uncased, BertForMultipleChoice, 109483009",
+      "bert-base-uncased, BertForTokenClassification, 108893186", "bert-base-uncased, BertForQuestionAnswering, 108893186",
+      "vit-base, ViTModel, 86389248", "gpt2, GPT2LMHeadModel, 124439808",
       "llama-3.2-1b, LlamaModel, 1235814400", "llama-3-8b, LlamaModel, 7504924672", "gpt2, GPT2ForSequenceClassification, 124441344"})
   void otherClasses(String name, String architecture, long parameters) throws IOException {
     assertThat(plan(name, architecture).parameters()).isEqualTo(parameters);
@@ -58,7 +65,8 @@ class PlanTest {
   @Test
   void everyArchitectureHasAPlan() throws IOException {
     Map<String, String> models = Map.of("GPT2", "gpt2", "Llama", "llama-3.2-1b", "Mistral", "mistral-7b-v0.1", "Mixtral", "mixtral-8x7b",
-        "Qwen2", "qwen2-7b", "Qwen3", "qwen3-8b", "Gemma", "gemma-2b", "GPTNeoX", "gpt-neox-20b", "Bert", "bert-base-uncased", "ViT", "vit-base");
+        "Qwen2", "qwen2-7b", "Qwen3", "qwen3-8b", "Gemma", "gemma-2b", "GPTNeoX", "gpt-neox-20b",
+        "Bert", "bert-base-uncased", "ViT", "vit-base");
     for (String architecture : Family.allArchitectures()) {
       String family = architecture.replaceFirst("(Model|LMHeadModel|For.*)$", "");
       Plan plan = plan(Objects.requireNonNull(models.get(family)), architecture);
@@ -74,8 +82,8 @@ class PlanTest {
   void gpt2HasTheNamesOfThePublicCheckpoint() throws IOException {
     List<String> expected = new ArrayList<>(List.of("wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias"));
     for (int i = 0; i < 12; i++) {
-      for (String name : List.of("ln_1.weight", "ln_1.bias", "attn.c_attn.weight", "attn.c_attn.bias", "attn.c_proj.weight", "attn.c_proj.bias",
-          "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight", "mlp.c_proj.bias")) {
+      for (String name : List.of("ln_1.weight", "ln_1.bias", "attn.c_attn.weight", "attn.c_attn.bias", "attn.c_proj.weight",
+          "attn.c_proj.bias", "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_proj.weight", "mlp.c_proj.bias")) {
         expected.add("h." + i + "." + name);
       }
     }
@@ -164,13 +172,44 @@ class PlanTest {
         "model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.k_proj.bias", "model.layers.0.self_attn.v_proj.bias");
   }
 
+  /// The defaults of the configuration classes: MistralConfig, MixtralConfig: 8 heads of keys and values, Qwen2Config, Qwen3Config: 32,
+  /// GemmaConfig: 16, LlamaConfig: as many as heads; Qwen3Config: heads of 128, GemmaConfig: of 256. A null means as many as heads.
+  @ParameterizedTest
+  @CsvSource({"Llama, 128", "Mistral, 32", "Mixtral, 32", "Qwen2, 128", "Qwen3, 4096", "Gemma, 4096"})
+  void whatAbsentKeysMean(String family, long rows) throws IOException {
+    String config = """
+        {"architectures": ["%sModel"], "hidden_size": 128, "intermediate_size": 8, "vocab_size": 10, "num_hidden_layers": 1,
+         "num_attention_heads": 32%s}""";
+    String name = "layers.0.self_attn.k_proj.weight";
+    assertThat(shapes(plan(config.formatted(family, "")))).containsEntry(name, "[" + rows + ", 128]");
+    assertThat(shapes(plan(config.formatted(family, ", \"num_key_value_heads\": null, \"head_dim\": 2")))).containsEntry(name, "[64, 128]");
+  }
+
+  @Test
+  void visionShapes() throws IOException {
+    String config = """
+        {"architectures": ["ViTForMaskedImageModeling"], "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+         "num_attention_heads": 2, "image_size": [32, 64], "patch_size": [16, 8], "num_channels": 1, "encoder_stride": 4%s}""";
+    assertThat(shapes(plan(config.formatted("")))).containsEntry("vit.embeddings.position_embeddings", "[1, 17, 8]")
+        .containsEntry("vit.embeddings.patch_embeddings.projection.weight", "[8, 1, 16, 8]")
+        .containsEntry("decoder.0.weight", "[16, 8, 1, 1]")
+        .containsEntry("vit.embeddings.mask_token", "[1, 1, 8]").doesNotContainKey("vit.pooler.dense.weight");
+    String classes = config.replace("MaskedImageModeling", "ImageClassification");
+    assertThat(shapes(plan(classes.formatted("")))).containsEntry("classifier.weight", "[2, 8]");
+    assertThat(shapes(plan(classes.formatted(", \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"num_labels\": 7"))))
+        .containsEntry("classifier.weight", "[3, 8]");
+    assertThat(shapes(plan(classes.formatted(", \"num_labels\": 7")))).containsEntry("classifier.weight", "[7, 8]");
+    assertThat(shapes(plan(classes.formatted(", \"id2label\": {}")))).doesNotContainKey("classifier.weight");
+  }
+
   /// Of a fused weight each block has the fans of its own, and a transposed one those of its transpose.
   @Test
   void fansAreLogical() throws IOException {
     String fans = " = constant(fan_in + fan_out / 10000)";
     Map<String, String> gpt2 = expressions(Plan.of("gpt2", null, null, List.of("*attn.c_attn.weight" + fans, "*c_fc.weight" + fans,
         "wte.weight" + fans, "*c_attn.bias = constant(layer_fan_in + layer_fan_out / 10000)")));
-    assertThat(gpt2).containsEntry("h.0.attn.c_attn.weight", "constant(768.0768)").containsEntry("h.0.attn.c_attn.bias", "constant(768.0768)")
+    assertThat(gpt2).containsEntry("h.0.attn.c_attn.weight", "constant(768.0768)")
+        .containsEntry("h.0.attn.c_attn.bias", "constant(768.0768)")
         .containsEntry("h.0.mlp.c_fc.weight", "constant(768.3072)").containsEntry("wte.weight", "constant(773.0257)");
     assertThat(expressions(Plan.of("gpt-neox-20b", null, null, List.of("*query_key_value.weight" + fans))))
         .containsEntry("gpt_neox.layers.0.attention.query_key_value.weight", "constant(6144.6144)");
@@ -185,7 +224,8 @@ class PlanTest {
     Recipe recipe = Recipe.parse("mine", "h.{l}.*.c_proj.weight = constant(l + 1)\n*.weight = constant(2)\n* = constant(3)");
     Map<String, String> all = expressions(Plan.of("gpt2", null, recipe, List.of("h.5.* = constant(50)", "h.{n}.ln_?.bias = constant(n)")));
     assertThat(all).containsEntry("h.11.mlp.c_proj.weight", "constant(12)").containsEntry("h.5.mlp.c_proj.weight", "constant(50)")
-        .containsEntry("h.5.ln_1.bias", "constant(50)").containsEntry("h.7.ln_1.bias", "constant(7)").containsEntry("ln_f.weight", "constant(2)")
+        .containsEntry("h.5.ln_1.bias", "constant(50)").containsEntry("h.7.ln_1.bias", "constant(7)")
+        .containsEntry("ln_f.weight", "constant(2)")
         .containsEntry("ln_f.bias", "constant(3)");
     // Without a recipe what is not set stays what the model does.
     assertThat(expressions(Plan.of("gpt2", null, null, List.of("ln_f.bias = constant(3)")))).containsEntry("ln_f.bias", "constant(3)")
@@ -208,10 +248,10 @@ class PlanTest {
 
   @Test
   void dtypes() throws IOException {
-    assertThat(Plan.of("gpt2", null, null, List.of()).tensors().getFirst().dtype()).isEqualTo(DType.F32);
-    assertThat(Plan.of("llama-3-8b", null, null, List.of()).tensors()).extracting(TensorSpec::dtype).containsOnly(DType.BF16);
+    assertThat(Plan.of("gpt2", null, null, List.of()).tensors().getFirst().type()).isEqualTo(StoredType.F32);
+    assertThat(Plan.of("llama-3-8b", null, null, List.of()).tensors()).extracting(TensorSpec::type).containsOnly(StoredType.BF16);
     Plan half = Plan.of("llama-3-8b", DType.F16, null, List.of());
-    assertThat(half.tensors()).extracting(TensorSpec::dtype).containsOnly(DType.F16);
+    assertThat(half.tensors()).extracting(TensorSpec::type).containsOnly(StoredType.F16);
     assertThat(half.bytes()).isEqualTo(2 * 8030261248L);
     assertThat(half.config()).contains("\"torch_dtype\" : \"float16\"");
     assertThatThrownBy(() -> Plan.of("gpt2", DType.F16, null, List.of("wte.weight = constant(1e6)")))
@@ -238,15 +278,16 @@ class PlanTest {
     assertThat(whole.tensors()).containsAll(some.tensors());
     assertThatThrownBy(() -> whole.only(List.of("w?e.weight", "nothing"))).isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'nothing' matches no tensor");
-    assertThat(whole.missingFrom(some.tensors().stream().map(TensorSpec::name).toList()).tensors()).hasSize(144).doesNotContainAnyElementsOf(some.tensors());
+    assertThat(whole.missingFrom(shapes(some).keySet()).tensors()).hasSize(144).doesNotContainAnyElementsOf(some.tensors());
     assertThat(whole.missingFrom(shapes(whole).keySet()).tensors()).isEmpty();
   }
 
   @Test
   void singleTensors() {
-    Plan plan = Plan.ofTensors(List.of("a.weight:bf16[64, 32]=he_normal()", "layers[0]:x:F64[]=constant(-1)", "empty:F32[0,3] = normal(0, 1)"));
+    Plan plan = Plan.ofTensors(List.of("a.weight:bf16[64, 32]=he_normal()", "layers[0]:x:F64[]=constant(-1)",
+        "empty:F32[0,3] = normal(0, 1)"));
     assertThat(plan.tensors()).extracting(TensorSpec::name).containsExactly("a.weight", "layers[0]:x", "empty");
-    assertThat(plan.tensors()).extracting(tensor -> tensor.dtype() + " " + tensor.shape() + " " + tensor.expression())
+    assertThat(plan.tensors()).extracting(tensor -> tensor.type() + " " + tensor.shape() + " " + tensor.expression())
         .containsExactly("BF16 [64, 32] normal(0, 0.25)", "F64 [] constant(-1)", "F32 [0, 3] normal(0, 1)");
     assertThat(plan.parameters()).isEqualTo(2049);
     assertThat(plan.config()).isNull();

@@ -35,8 +35,8 @@ class RecipeTest {
       "llama | llama-3-8b | model.norm.weight | ones()",
       "vit | vit-base | vit.encoder.layer.0.output.dense.weight | truncated_normal(0, 0.02, -2, 2)",
       // layer 3 of width 4096 and inner width 14336: 1/sqrt(2 * 4096 * 4), 1/sqrt(2 * 14336 * 4); else 1/sqrt(4096)
-      "olmo | llama-3-8b | model.layers.3.self_attn.o_proj.weight | truncated_normal(0, 0.005524271728019903, -0.016572815184059707, 0.016572815184059707)",
-      "olmo | llama-3-8b | model.layers.3.mlp.down_proj.weight | truncated_normal(0, 0.0029528474691850247, -0.008858542407555075, 0.008858542407555075)",
+      "olmo | llama-3-8b | model.layers.3.self_attn.o_proj.weight | truncated_normal(0, 0.0055242717, -0.0165728152, 0.0165728152)",
+      "olmo | llama-3-8b | model.layers.3.mlp.down_proj.weight | truncated_normal(0, 0.0029528475, -0.0088585424, 0.0088585424)",
       "olmo | llama-3-8b | model.embed_tokens.weight | truncated_normal(0, 0.015625, -0.046875, 0.046875)",
       "torchtitan | llama-3-8b | model.layers.7.mlp.up_proj.weight | truncated_normal(0, 0.005, -2, 2)",
       "torchtitan | llama-3-8b | model.layers.7.mlp.gate_proj.weight | truncated_normal(0, 0.02, -2, 2)",
@@ -106,7 +106,7 @@ class RecipeTest {
         .hasMessageContaining("tensor 'wte.weight' [50257, 768], mine line 1: unknown name 'width'").hasMessageContaining("(column 15)");
     Recipe mup = Recipe.of("mup");
     assertThatThrownBy(() -> Plan.of("gpt2", null, mup, List.of())).isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("unknown name 'width_mult'");
+        .hasMessageContaining("unknown name 'width_mult'").hasMessageContaining("as in mup(width_mult=8)");
   }
 
   @ParameterizedTest
