@@ -33,7 +33,7 @@ public final class CpuDevice implements Device {
   /// What this JVM runs, chosen at the first use.
   private static final class Engine {
     static final @Nullable String SLOWDOWN = slowdown();
-    static final Kernels KERNELS = SLOWDOWN == null ? new VectorKernels() : new LoopKernels();
+    static final Kernels KERNELS = SLOWDOWN == null ? new TieredKernels(new LoopKernels(), new VectorKernels()) : new LoopKernels();
 
     static {
       if (SLOWDOWN != null) {

@@ -1,0 +1,74 @@
+package io.github.tensorseed.cpu;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.Distribution;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// Loops at first, vectors as soon as C2 has compiled them.
+///
+/// Until then every operation on a vector is a call with objects, some thousand times slower, and it takes seconds of that before
+/// C2 begins. So a thread aside runs the vectors, on memory of its own, while loops, which are fast at once, do the work. It starts for a
+/// law and dtype that have made a million elements; before that it would cost more than it gives.
+final class TieredKernels implements Kernels {
+  private static final long ELEMENTS_IN_LOOPS = 1 << 20;
+
+  /// Elements of a trial: a step or a few. C2 counts calls, and what a call does in vain is lost.
+  private static final int TRIAL = 1 << 7;
+
+  /// Far more than compiled vectors need, of any width, and far less than all others.
+  private static final long FAST_NANOS = 40 * TRIAL;
+
+  /// So many fast trials in a row are no luck.
+  private static final int FAST_TRIALS = 16;
+
+  /// Where there is no C2, loops it will be.
+  private static final int MOST_TRIALS = 100_000;
+
+  private final Kernels loops;
+  private final Kernels vectors;
+  private final Map<Use, Tier> tiers = new ConcurrentHashMap<>();
+
+  /// What is compiled together.
+  private record Use(Class<?> law, DType dtype) {}
+
+  private static final class Tier {
+    final AtomicLong elements = new AtomicLong();
+    volatile boolean fast;
+  }
+
+  TieredKernels(Kernels loops, Kernels vectors) {
+    this.loops = loops;
+    this.vectors = vectors;
+  }
+
+  @Override
+  public void fill(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {
+    Tier tier = tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
+    if (tier.fast) {
+      vectors.fill(law, dtype, key, start, count, out);
+      return;
+    }
+    long before = tier.elements.getAndAdd(count);
+    if (before < ELEMENTS_IN_LOOPS && before + count >= ELEMENTS_IN_LOOPS) {
+      Thread.ofPlatform().daemon().name("tensorseed-warm-up").start(() -> warmUp(tier, law, dtype));
+    }
+    loops.fill(law, dtype, key, start, count, out);
+  }
+
+  private void warmUp(Tier tier, Distribution law, DType dtype) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate((long) TRIAL * dtype.bytes(), 64);
+      int fast = 0;
+      for (int trial = 0; trial < MOST_TRIALS && fast < FAST_TRIALS; trial++) {
+        long began = System.nanoTime();
+        vectors.fill(law, dtype, 0, 0, TRIAL, memory);
+        fast = System.nanoTime() - began < FAST_NANOS ? fast + 1 : 0;
+      }
+      tier.fast = fast == FAST_TRIALS;
+    }
+  }
+}
