@@ -17,11 +17,11 @@ import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/// Runs [FillBenchmark] and prints a table in Markdown: elements per second beside the floor's binary32 elements per second, medians of forks.
-/// A fork whose floor is below 7 GB/s per thread count is void, for the machine was busy, and is repeated.
+/// Runs [FillBenchmark] and prints a table in Markdown: elements per second beside the floor's binary32 elements per second, medians of
+/// forks. A fork whose floor is below 7 GB/s is void, for the machine was busy, and is repeated.
 ///
-/// Arguments: `--forks=5`, `--iterations=12`, `--laws=uniform,normal`, `--dtypes=F32,BF16`, `--tensors=67108864,65536,768`, `--threads=1,2`,
-/// `--json=FILE`; all others are flags of the forked JVMs, in place of `--add-modules jdk.incubator.vector`.
+/// Arguments: `--forks=5`, `--iterations=12`, `--laws=uniform,normal`, `--dtypes=F32,BF16`, `--tensors=67108864,65536,768`,
+/// `--threads=1,2`, `--json=FILE`; all others are flags of the forked JVMs, in place of `--add-modules jdk.incubator.vector`.
 public final class FillTable {
   private static final double LEAST_FLOOR = 7e9;
   private static final int MOST_VOID_FORKS = 10;
@@ -105,7 +105,7 @@ public final class FillTable {
         .include(FillBenchmark.class.getName())
         .param("law", law).param("dtype", DType.of(dtype).name()).param("tensor", tensor).param("threads", threads)
         .forks(1).warmupIterations(iterations).measurementIterations(iterations)
-        .jvmArgs(flags.toArray(String[]::new)).jvmArgsAppend("--enable-native-access=ALL-UNNAMED")
+        .jvmArgs(flags.toArray(String[]::new)).jvmArgsAppend("--sun-misc-unsafe-memory-access=allow")
         .verbosity(VerboseMode.SILENT).build()).runSingle().getBenchmarkResults().iterator().next();
     return new Row(law, dtype, tensor, threads,
         FillBenchmark.ELEMENTS / median(result, "row"), FillBenchmark.FLOOR_BYTES / 4 / median(result, "floor"));
@@ -113,7 +113,8 @@ public final class FillTable {
 
   private static double median(BenchmarkResult result, String counter) {
     double[] nanos = result.getIterationResults().stream()
-        .mapToDouble((IterationResult iteration) -> Objects.requireNonNull(iteration.getSecondaryResults().get(counter)).getScore()).sorted().toArray();
+        .mapToDouble((IterationResult iteration) -> Objects.requireNonNull(iteration.getSecondaryResults().get(counter)).getScore())
+        .sorted().toArray();
     return nanos[nanos.length / 2];
   }
 }

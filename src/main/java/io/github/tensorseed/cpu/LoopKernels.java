@@ -15,8 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// Kernels for a JVM that was started without the incubating vectors: loops over short arrays that C2 turns into vectors by itself, with the bits
-/// of [ScalarKernels], which do what is not worth a loop: binary64 and laws other than uniform and normal.
+/// Kernels for a JVM that was started without the incubating vectors: loops over short arrays that C2 turns into vectors by itself, with
+/// the bits of [ScalarKernels], which do what is not worth a loop: binary64 and laws other than uniform and normal.
 ///
 /// C2 wants one operation after another on whole arrays, no branch, one array at constant distances rather than several that might overlap.
 final class LoopKernels implements Kernels {

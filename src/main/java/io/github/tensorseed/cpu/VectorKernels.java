@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Kernels in the widest vectors that the processor has, 128 to 512 bits (jdk.incubator.vector), with the bits of [ScalarKernels].
 ///
-/// Words are made in pieces that stay in the first cache, turned into values there and rounded into the caller's memory. Memory that is not a
-/// whole number of steps is made aside and copied, so that nothing outside is touched.
+/// Words are made in pieces that stay in the first cache, turned into values there and rounded into the caller's memory. Memory that is
+/// not a whole number of steps is made aside and copied, so that nothing outside is touched.
 final class VectorKernels implements Kernels {
   /// Bytes of words in a piece.
   private static final int PIECE = 1 << 12;

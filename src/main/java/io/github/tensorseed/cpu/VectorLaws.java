@@ -51,7 +51,8 @@ final class VectorLaws {
   /// Words to `value` with the sign of their top bit.
   static void signs(MemorySegment words, int bytes, float value, MemorySegment out, long at) {
     for (int i = 0; i < bytes; i += VECTOR) {
-      IntVector.fromMemorySegment(INTS, words, i, LITTLE_ENDIAN).and(SIGN).lanewise(XOR, Float.floatToRawIntBits(value)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
+      IntVector sign = IntVector.fromMemorySegment(INTS, words, i, LITTLE_ENDIAN).and(SIGN);
+      sign.lanewise(XOR, Float.floatToRawIntBits(value)).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
     }
   }
 

@@ -94,7 +94,8 @@ final class VectorLaws64 {
       long i = (long) vector * stride * VECTOR;
       LongVector offset = LongVector.fromMemorySegment(LONGS, values, i, LITTLE_ENDIAN).sub(origin);
       // A small integer in the low bits of ROUNDER becomes a double by taking ROUNDER away.
-      DoubleVector e = offset.lanewise(ASHR, EXPONENT_SHIFT_64).add(Double.doubleToRawLongBits(ROUNDER_64)).reinterpretAsDoubles().sub(ROUNDER_64);
+      LongVector exponent = offset.lanewise(ASHR, EXPONENT_SHIFT_64).add(Double.doubleToRawLongBits(ROUNDER_64));
+      DoubleVector e = exponent.reinterpretAsDoubles().sub(ROUNDER_64);
       DoubleVector f = DoubleVector.broadcast(DOUBLES, 1).sub(offset.and(FRACTION_MASK_64).add(ROOT_HALF_BITS_64).reinterpretAsDoubles());
       DoubleVector g = f.mul(f);
       DoubleVector even = g.fma(LOG64_18, LOG64_16).lanewise(FMA, g, LOG64_14).lanewise(FMA, g, LOG64_12);
@@ -192,10 +193,14 @@ final class VectorLaws64 {
     LongVector lowerTwos = LongVector.fromArray(LONGS, TWOS, 0);
     LongVector upperTwos = LongVector.fromArray(LONGS, TWOS, LANES);
     for (int i = 0; i < bytes; i += 4 * VECTOR) {
-      LongVector lower01 = lowerSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + VECTOR, LITTLE_ENDIAN));
-      LongVector upper01 = upperSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + VECTOR, LITTLE_ENDIAN));
-      LongVector lower23 = lowerSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i + 2L * VECTOR, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + 3L * VECTOR, LITTLE_ENDIAN));
-      LongVector upper23 = upperSingles.selectFrom(LongVector.fromMemorySegment(LONGS, groups, i + 2L * VECTOR, LITTLE_ENDIAN), LongVector.fromMemorySegment(LONGS, groups, i + 3L * VECTOR, LITTLE_ENDIAN));
+      LongVector first = LongVector.fromMemorySegment(LONGS, groups, i, LITTLE_ENDIAN);
+      LongVector second = LongVector.fromMemorySegment(LONGS, groups, i + VECTOR, LITTLE_ENDIAN);
+      LongVector third = LongVector.fromMemorySegment(LONGS, groups, i + 2L * VECTOR, LITTLE_ENDIAN);
+      LongVector fourth = LongVector.fromMemorySegment(LONGS, groups, i + 3L * VECTOR, LITTLE_ENDIAN);
+      LongVector lower01 = lowerSingles.selectFrom(first, second);
+      LongVector upper01 = upperSingles.selectFrom(first, second);
+      LongVector lower23 = lowerSingles.selectFrom(third, fourth);
+      LongVector upper23 = upperSingles.selectFrom(third, fourth);
       lowerTwos.selectFrom(lower01, lower23).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
       upperTwos.selectFrom(lower01, lower23).intoMemorySegment(out, at + i + VECTOR, LITTLE_ENDIAN);
       lowerTwos.selectFrom(upper01, upper23).intoMemorySegment(out, at + i + 2L * VECTOR, LITTLE_ENDIAN);

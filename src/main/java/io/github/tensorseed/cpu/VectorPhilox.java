@@ -15,15 +15,15 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Philox4x32-10 in vectors, one block per 64-bit lane: the state is A = \[c0 : c1] and B = \[c2 : c3], high half first.
 ///
-/// In this form a round is `A' = M1 (B >>> 32) ^ A << 32 ^ k0 << 32`, `B' = M0 (A >>> 32) ^ B << 32 ^ k1 << 32`. C2 multiplies 32-bit halves
-/// in one instruction only if it sees both made by `>>> 32` or by a mask, which is why the multipliers are masked although they fit. For one
-/// counter the first round's product is a running sum, because subsequences count up by one, and the second round's is constant.
+/// In this form a round is `A' = M1 (B >>> 32) ^ A << 32 ^ k0 << 32`, `B' = M0 (A >>> 32) ^ B << 32 ^ k1 << 32`. C2 multiplies 32-bit
+/// halves in one instruction only if it sees both made by `>>> 32` or by a mask, which is why the multipliers are masked although they
+/// fit. For one counter the first round's product is a running sum, because subsequences count up by one, and the second round's is
+/// constant.
 ///
 /// A step makes two sets of blocks, so that one hides the other's multiplications (+13 %); more sets need more registers than there are.
 ///
-/// The code calls vectors directly, without methods of its own in between, because C2 stops inlining those after some fifty vector
-/// operations (its limit of nodes, which the vectors' own methods are exempt from), and a call means vectors in objects. The loop over
-/// the rounds keeps it short and is as fast as no loop.
+/// Vectors are called directly, for the reason that [VectorLaws] gives. The loop over the rounds keeps the code short and is as fast as
+/// none.
 final class VectorPhilox {
   private static final VectorSpecies<Long> LONGS = LongVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;

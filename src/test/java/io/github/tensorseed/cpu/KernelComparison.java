@@ -14,8 +14,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// Compares kernels with the scalar ones, byte by byte, memory on either side included. As a program, in a JVM of its own, it compares all of
-/// [#LAWS] with the kernels that the device chooses there, and prints their name and the width of the JVM's vectors.
+/// Compares kernels with the scalar ones, byte by byte, memory on either side included. As a program, in a JVM of its own, it compares
+/// all of [#LAWS] with the kernels that the device chooses there, and prints their name and the width of the JVM's vectors.
 final class KernelComparison {
   /// Ordinary parameters and those at the edges: bounds that rounding would leave, halves that are empty or everything, far tails, overflow
   /// of the narrow types, subnormals, both zeros.
@@ -25,7 +25,8 @@ final class KernelComparison {
       new Normal(0, 0.02), new Normal(1.5, 0), new Normal(-0.0, 1e-7), new Normal(3, 30000), new Normal(0, 1e38),
       new LogNormal(0, 1), new LogNormal(0, 40), new LogNormal(-80, 20),
       new TruncatedNormal(0, 0.02, -0.04, 0.04), new TruncatedNormal(0, 1, 4, 6), new TruncatedNormal(0, 1, -8, -6),
-      new TruncatedNormal(0, 1, -100, 100), new TruncatedNormal(1, 2, -1, 0.5), new TruncatedNormal(0, 1, 0, 1), new TruncatedNormal(0, 1, -1, 0),
+      new TruncatedNormal(0, 1, -100, 100), new TruncatedNormal(1, 2, -1, 0.5), new TruncatedNormal(0, 1, 0, 1),
+      new TruncatedNormal(0, 1, -1, 0),
       new Signs(0.5), new Signs(0), new Signs(-3), new Constant(0), new Constant(-0.0), new Constant(0.1));
 
   /// Bytes of guard before and behind the memory that is filled.

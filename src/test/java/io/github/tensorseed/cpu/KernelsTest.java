@@ -67,8 +67,19 @@ class KernelsTest {
     }
   }
 
-  /// Element offsets whose words are next to 2^18 (the next counter), 2^32, 2^34 (the counter's high word for blocks of four), 2^50 and, for F64,
-  /// elements 2^18, 2^32 and 2^49; and the last ones there are.
+  /// A last place of the least significant coefficient changes one value in some 2^18.
+  @ParameterizedTest
+  @MethodSource("fastKernels")
+  void manyElements(Kernels kernels) {
+    List<Distribution> laws = List.of(
+        new Distribution.Normal(0, 1), new Distribution.LogNormal(0, 1), new Distribution.TruncatedNormal(0, 1, -3, 3));
+    for (Distribution law : laws) {
+      compare(kernels, law, DType.F32, KEY, 0, 1 << 23, 0);
+    }
+  }
+
+  /// Element offsets whose words are next to 2^18 (the next counter), 2^32, 2^34 (the counter's high word for blocks of four), 2^50 and,
+  /// for F64, elements 2^18, 2^32 and 2^49; and the last ones there are.
   @ParameterizedTest
   @MethodSource("fastKernels")
   void carries(Kernels kernels) {
