@@ -204,6 +204,19 @@ public sealed interface Matrix extends Initializer {
     return this;
   }
 
+  @Override
+  default void check(DType dtype) {
+    switch (this) {
+      case Identity(double gain) -> dtype.requireHeld(this, "gain", gain);
+      case LstmBias(double forget) -> dtype.requireHeld(this, "forget", forget);
+      case MambaDt(double min, double max) -> {
+        dtype.requireHeld(this, "the value for min", MambaDt.inverseSoftplus(min));
+        dtype.requireHeld(this, "the value for max", MambaDt.inverseSoftplus(max));
+      }
+      case Dirac _, ZerO _, Bilinear _, MambaALog _, Stft _ -> { } // of small values only
+    }
+  }
+
   private void requireKernel(Shape whole) {
     int rank = whole.rank();
     require(rank >= 3 && rank <= 5, this + " is for convolutions, of rank 3 to 5, and " + whole + " has rank " + rank);
@@ -213,11 +226,9 @@ public sealed interface Matrix extends Initializer {
   default void fill(Tensor tensor, RandomStream stream) {
     Shape whole = tensor.slice().whole();
     resolve(whole);
+    check(tensor.dtype());
     switch (this) {
-      case Identity(double gain) -> {
-        tensor.dtype().requireHeld(this, "gain", gain);
-        Weight.of(this, whole, Fans.Layout.OIHW).fillDiagonal(tensor, stream, 1, gain);
-      }
+      case Identity(double gain) -> Weight.of(this, whole, Fans.Layout.OIHW).fillDiagonal(tensor, stream, 1, gain);
       case Dirac(long groups, Fans.Layout layout) -> Weight.of(this, whole, layout).fillDiagonal(tensor, stream, groups, 1);
       case ZerO(Fans.Layout layout) -> {
         Weight weight = Weight.of(this, whole, layout);
@@ -229,7 +240,6 @@ public sealed interface Matrix extends Initializer {
       }
       case Bilinear(Fans.Layout layout) -> write(tensor, bilinear(whole, layout));
       case LstmBias(double forget) -> {
-        tensor.dtype().requireHeld(this, "forget", forget);
         long hidden = whole.extent(0) / 4;
         write(tensor, index -> hidden > 0 && index / hidden == 1 ? forget : 0);
       }
@@ -238,8 +248,6 @@ public sealed interface Matrix extends Initializer {
         write(tensor, index -> StrictMath.log((double) (index % last + 1)));
       }
       case MambaDt(double min, double max) -> {
-        tensor.dtype().requireHeld(this, "the value for min", MambaDt.inverseSoftplus(min));
-        tensor.dtype().requireHeld(this, "the value for max", MambaDt.inverseSoftplus(max));
         double low = StrictMath.log(min);
         double range = StrictMath.log(max) - low;
         int[] words = new int[4];

@@ -38,6 +38,11 @@ public final class Sparse implements Initializer {
     return new Sparse(sparsity, rest.std());
   }
 
+  @Override
+  public void check(DType dtype) {
+    rest.check(dtype);
+  }
+
   private static void check(Shape whole) {
     if (whole.rank() != 2 || whole.extent(1) > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException("sparse is for matrices of less than 2^31 columns, not for " + whole);

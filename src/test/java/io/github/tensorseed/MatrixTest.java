@@ -217,6 +217,7 @@ class MatrixTest {
   @CsvSource(delimiter = '|', textBlock = """
       identity(1e5)                        | F16     | gain = 100000.0 is not finite in F16, whose largest value is 65504
       identity(465)                        | F8_E4M3 | gain = 465.0 is not finite
+      zeros with row(0) = 70000 with row(1) = 1 | F16 | the row's value = 70000.0 is not finite in F16
       ones with row(0) = 1e39              | BF16    | the row's value = 1.0E39 is not finite in BF16
       sparse(0.5, 1e39)                    | F32     | std = 1.0E39 is not finite
       """)

@@ -2,7 +2,6 @@ package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Distribution.Constant;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
@@ -51,8 +50,8 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
         throw new IllegalArgumentException(initializer + " is no value of " + type
             + "; integers and booleans need a constant that they can hold, as in 'constant(1)'");
       }
-    } else if (initializer instanceof Distribution law) {
-      law.check(type.dtype().get());
+    } else {
+      initializer.check(type.dtype().get());
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Expression;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
@@ -17,6 +18,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ShardLayoutTest {
   private static TensorSpec bytes(String name, long bytes) {
@@ -101,6 +104,25 @@ class ShardLayoutTest {
   private static void refuses(List<TensorSpec> tensors, long shardSize, String message) {
     assertThatThrownBy(() -> ShardLayout.of(tensors, 0, shardSize))
         .isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+  }
+
+  /// What the dtype cannot hold is found before there is a file.
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', textBlock = """
+      normal(0, 1) with row(0) = 70000               | 4,4 | the row's value = 70000.0
+      normal(0, 1) with row(0) = 70000 with row(1)=0 | 4,4 | the row's value = 70000.0
+      normal(0, 1e39) with row(0) = 0                | 4,4 | std = 1.0E39
+      identity(70000)                                | 4,4 | gain = 70000.0
+      lstm_bias(-70000)                              | 4   | forget = -70000.0
+      mamba_dt(1, 70000)                             | 4   | the value for max = 70000.0
+      sparse(0.5, 1e39)                              | 4,4 | std = 1.0E39
+      """)
+  void valuesThatTheTypeCannotHold(String text, String extents, String fault) {
+    Shape shape = Shape.of(Arrays.stream(extents.split(",")).mapToLong(Long::parseLong).toArray());
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F16, shape, Expression.parse(text)))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("tensor 'a': ").hasMessageContaining(fault);
+    Initializer named = Initializer.named("mine()", Expression.parse(text).resolve(shape));
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F16, shape, named)).hasMessageContaining(fault);
   }
 
   @Test
