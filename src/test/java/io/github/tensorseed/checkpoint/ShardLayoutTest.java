@@ -10,6 +10,7 @@ import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.WithRow;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -133,6 +134,8 @@ class ShardLayoutTest {
     assertThatThrownBy(() -> new TensorSpec("\ud800", DType.F32, shape, zero)).hasMessageContaining("unpaired surrogate");
     assertThatThrownBy(() -> new TensorSpec("a".repeat(50_001), DType.F32, shape, zero)).hasMessageContaining("50001 characters");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F32, shape, (tensor, stream) -> {})).hasMessageContaining("Initializer.named");
+    Initializer row = new WithRow(new WithRow((tensor, stream) -> {}, 0, 0), 1, 0);
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F32, shape, row)).hasMessageContaining("Initializer.named");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F8_E4M3, shape, new Distribution.Constant(1000)))
         .hasMessageContaining("tensor 'a': ").hasMessageContaining("is not finite in F8_E4M3");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F64, Shape.of(1L << 62), zero)).hasMessageContaining("2^63 - 1 bytes");
