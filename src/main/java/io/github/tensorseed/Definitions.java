@@ -51,8 +51,8 @@ final class Definitions {
     table.put("xavier_fan_in_normal" + SCALED, scaled(_ -> Initializers.xavierFanInNormal()));
 
     table.put("sigmoid_uniform" + SCALED, scaled(_ -> Initializers.sigmoidUniform()));
-    table.put("relu" + SCALED, scaled(_ -> Initializers.heNormal()));
-    table.put("relu_uniform" + SCALED, scaled(_ -> Initializers.heUniform()));
+    table.put("relu" + SCALED, scaled(_ -> Initializers.relu()));
+    table.put("relu_uniform" + SCALED, scaled(_ -> Initializers.reluUniform()));
     table.put("xavier_legacy()", (_, scope) -> xavierLegacy(scope.shape()));
     for (Mode mode : new Mode[] {Mode.IN, Mode.OUT, Mode.AVG}) {
       String fan = "_fan_" + mode.name().toLowerCase(Locale.ROOT);
@@ -61,7 +61,7 @@ final class Definitions {
     }
 
     table.put("identity(gain=1)", (a, _) -> Initializers.identity(a.number("gain")));
-    table.put("eye(gain=1)", (a, _) -> Initializers.identity(a.number("gain")));
+    table.put("eye(gain=1)", (a, _) -> Initializers.eye(a.number("gain")));
     table.put("dirac(groups=1, layout=auto)", (a, scope) -> new Matrix.Dirac(a.whole("groups"), layout(a, scope)));
     table.put("sparse(sparsity, std=0.01)", (a, _) -> Initializers.sparse(a.number("sparsity"), a.number("std")));
     table.put("zero_init(layout=auto)", (a, scope) -> new Matrix.ZerO(layout(a, scope)));

@@ -150,9 +150,7 @@ public sealed interface Distribution extends Initializer {
     tensor.device().fill(tensor, this, stream);
   }
 
-  /// Checks that this law has values in `dtype`.
-  ///
-  /// @throws IllegalArgumentException with the parameter and the rule it breaks
+  @Override
   default void check(DType dtype) {
     DType computing = dtype == DType.F64 ? DType.F64 : DType.F32;
     switch (this) {

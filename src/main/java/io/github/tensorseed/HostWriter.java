@@ -49,7 +49,8 @@ final class HostWriter implements AutoCloseable {
   /// Writes what is left.
   @Override
   public void close() {
-    flush();
-    arena.close();
+    try (arena) {
+      flush();
+    }
   }
 }

@@ -23,12 +23,22 @@ public interface Initializer {
     return this;
   }
 
+  /// Checks, as far as that can be known before filling, that `dtype` holds what this initializer gives once it is resolved.
+  ///
+  /// @throws IllegalArgumentException with the parameter and the rule it breaks
+  default void check(DType dtype) {}
+
   /// `initializer` under a text form of its own.
   static Initializer named(String text, Initializer initializer) {
     record Named(String text, Initializer initializer) implements Initializer {
       @Override
       public void fill(Tensor tensor, RandomStream stream) {
         initializer.fill(tensor, stream);
+      }
+
+      @Override
+      public void check(DType dtype) {
+        initializer.check(dtype);
       }
 
       @Override

@@ -96,14 +96,14 @@ public final class Initializers {
     return new VarianceScaling(scale, fan, law, layout);
   }
 
-  /// Variance gain^2 / ((fan_in + fan_out) / 2). Also `xavier_normal`, and DL4J's XAVIER.
+  /// Variance gain^2 / ((fan_in + fan_out) / 2). Also DL4J's XAVIER.
   ///
   /// - Source: X. Glorot and Y. Bengio, AISTATS 2010.
   public static VarianceScaling glorotNormal(double gain) {
     return varianceScaling(gain * gain, Mode.AVG, Law.NORMAL, Layout.OIHW);
   }
 
-  /// U(-limit, limit), limit = gain sqrt(6 / (fan_in + fan_out)). Also `xavier_uniform`.
+  /// U(-limit, limit), limit = gain sqrt(6 / (fan_in + fan_out)).
   ///
   /// - Source: X. Glorot and Y. Bengio, AISTATS 2010.
   public static VarianceScaling glorotUniform(double gain) {
@@ -118,6 +118,16 @@ public final class Initializers {
   /// [#glorotUniform(double)] with gain 1.
   public static VarianceScaling glorotUniform() {
     return glorotUniform(1);
+  }
+
+  /// [#glorotNormal(double)] by its other name.
+  public static VarianceScaling xavierNormal(double gain) {
+    return glorotNormal(gain);
+  }
+
+  /// [#glorotUniform(double)] by its other name.
+  public static VarianceScaling xavierUniform(double gain) {
+    return glorotUniform(gain);
   }
 
   /// Variance 2 / fan_in.
@@ -180,14 +190,59 @@ public final class Initializers {
     return glorotUniform(4);
   }
 
+  /// [#heNormal], as DL4J's RELU names it.
+  public static VarianceScaling relu() {
+    return heNormal();
+  }
+
+  /// [#heUniform], as DL4J's RELU_UNIFORM names it.
+  public static VarianceScaling reluUniform() {
+    return heUniform();
+  }
+
+  /// Variance 1 / fan_in: DL4J's VAR_SCALING_NORMAL_FAN_IN.
+  public static VarianceScaling varScalingNormalFanIn() {
+    return varianceScaling(1, Mode.IN, Law.NORMAL, Layout.OIHW);
+  }
+
+  /// U(-limit, limit), limit = sqrt(3 / fan_in): DL4J's VAR_SCALING_UNIFORM_FAN_IN.
+  public static VarianceScaling varScalingUniformFanIn() {
+    return varianceScaling(1, Mode.IN, Law.UNIFORM, Layout.OIHW);
+  }
+
+  /// Variance 1 / fan_out: DL4J's VAR_SCALING_NORMAL_FAN_OUT.
+  public static VarianceScaling varScalingNormalFanOut() {
+    return varianceScaling(1, Mode.OUT, Law.NORMAL, Layout.OIHW);
+  }
+
+  /// U(-limit, limit), limit = sqrt(3 / fan_out): DL4J's VAR_SCALING_UNIFORM_FAN_OUT.
+  public static VarianceScaling varScalingUniformFanOut() {
+    return varianceScaling(1, Mode.OUT, Law.UNIFORM, Layout.OIHW);
+  }
+
+  /// Variance 1 / ((fan_in + fan_out) / 2): DL4J's VAR_SCALING_NORMAL_FAN_AVG.
+  public static VarianceScaling varScalingNormalFanAvg() {
+    return varianceScaling(1, Mode.AVG, Law.NORMAL, Layout.OIHW);
+  }
+
+  /// U(-limit, limit), limit = sqrt(3 / ((fan_in + fan_out) / 2)): DL4J's VAR_SCALING_UNIFORM_FAN_AVG.
+  public static VarianceScaling varScalingUniformFanAvg() {
+    return varianceScaling(1, Mode.AVG, Law.UNIFORM, Layout.OIHW);
+  }
+
   /// N(0, 1 / (extent 0 + extent 1)): DL4J's XAVIER_LEGACY.
   public static Initializer xavierLegacy() {
     return Expression.parse("xavier_legacy()");
   }
 
-  /// `gain` where row and column are equal, else 0; the matrix need not be square. Also `eye`.
+  /// `gain` where row and column are equal, else 0; the matrix need not be square.
   public static Matrix.Identity identity(double gain) {
     return new Matrix.Identity(gain);
+  }
+
+  /// [#identity] by its other name.
+  public static Matrix.Identity eye(double gain) {
+    return identity(gain);
   }
 
   /// A convolution that copies its input, in each of `groups` groups.

@@ -2,6 +2,7 @@ package io.github.tensorseed;
 
 import java.util.Locale;
 import java.util.function.LongToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /// Initializers whose every value follows from its index, or from one word of the stream: the host works them out in double and rounds
 /// once to binary32 (unless the tensor is F64) and once to the dtype, in pieces of bounded size, for any device.
@@ -147,11 +148,10 @@ public sealed interface Matrix extends Initializer {
     /// Over what the window is divided: nothing, the root of the sum of its squares, or its sum.
     public enum Scaling { NONE, DENSITY, SPECTRUM }
 
-    private LongToDoubleFunction values(Shape whole) {
+    private LongToDoubleFunction values(Shape whole, double scale) {
       long samples = whole.extent(0);
       long frequencies = whole.extent(2);
       long period = 2 * (frequencies - 1);
-      double scale = scale(samples);
       return index -> {
         long t = index / frequencies;
         // A whole number of periods changes nothing, and taken off exactly it costs no precision.
@@ -172,15 +172,64 @@ public sealed interface Matrix extends Initializer {
       return scaling == Scaling.DENSITY ? Math.sqrt(sum) : sum;
     }
 
+    /// For kernels of one shape, whose window is summed at the first of many fills.
+    private static final class Resolved implements Initializer {
+      private final Stft stft;
+      private final Shape whole;
+      private double scale = Double.NaN;
+
+      Resolved(Stft stft, Shape whole) {
+        this.stft = stft;
+        this.whole = whole;
+      }
+
+      @Override
+      public void fill(Tensor tensor, RandomStream stream) {
+        Shape filled = tensor.slice().whole();
+        if (filled.equals(whole)) {
+          write(tensor, stft.values(whole, scale()));
+        } else {
+          stft.fill(tensor, stream);
+        }
+      }
+
+      private synchronized double scale() {
+        if (Double.isNaN(scale)) {
+          scale = stft.scale(whole.extent(0));
+        }
+        return scale;
+      }
+
+      @Override
+      public Initializer resolve(Shape whole) {
+        return whole.equals(this.whole) ? this : stft.resolve(whole);
+      }
+
+      @Override
+      public boolean equals(@Nullable Object other) {
+        return other instanceof Resolved resolved && stft.equals(resolved.stft) && whole.equals(resolved.whole);
+      }
+
+      @Override
+      public int hashCode() {
+        return 31 * stft.hashCode() + whole.hashCode();
+      }
+
+      @Override
+      public String toString() {
+        return stft.toString();
+      }
+    }
+
     @Override
     public String toString() {
       return ("stft(" + side + ", " + window + ", " + scaling + ", " + periodic + ")").toLowerCase(Locale.ROOT);
     }
   }
 
-  /// Checks that there are values for this shape.
+  /// Checks that there are values for this shape, and tells them more quickly where they share a sum.
   @Override
-  default Matrix resolve(Shape whole) {
+  default Initializer resolve(Shape whole) {
     int rank = whole.rank();
     switch (this) {
       case Identity _ -> require(rank == 2, this + " is for matrices, and " + whole + " has rank " + rank);
@@ -198,10 +247,26 @@ public sealed interface Matrix extends Initializer {
           this + " is for vectors of four gates, and " + whole + " is none that divides by 4");
       case MambaALog _ -> require(rank >= 1, this + " needs an axis to count along, and a scalar has none");
       case MambaDt _ -> { }
-      case Stft _ -> require(rank == 3 && whole.extent(1) == 1 && whole.extent(2) >= 2,
-          this + " is for kernels [samples, 1, frequencies] with 2 frequencies or more, not for " + whole);
+      case Stft stft -> {
+        require(rank == 3 && whole.extent(1) == 1 && whole.extent(2) >= 2,
+            this + " is for kernels [samples, 1, frequencies] with 2 frequencies or more, not for " + whole);
+        return new Stft.Resolved(stft, whole);
+      }
     }
     return this;
+  }
+
+  @Override
+  default void check(DType dtype) {
+    switch (this) {
+      case Identity(double gain) -> dtype.requireHeld(this, "gain", gain);
+      case LstmBias(double forget) -> dtype.requireHeld(this, "forget", forget);
+      case MambaDt(double min, double max) -> {
+        dtype.requireHeld(this, "the value for min", MambaDt.inverseSoftplus(min));
+        dtype.requireHeld(this, "the value for max", MambaDt.inverseSoftplus(max));
+      }
+      case Dirac _, ZerO _, Bilinear _, MambaALog _, Stft _ -> { } // of small values only
+    }
   }
 
   private void requireKernel(Shape whole) {
@@ -213,11 +278,9 @@ public sealed interface Matrix extends Initializer {
   default void fill(Tensor tensor, RandomStream stream) {
     Shape whole = tensor.slice().whole();
     resolve(whole);
+    check(tensor.dtype());
     switch (this) {
-      case Identity(double gain) -> {
-        tensor.dtype().requireHeld(this, "gain", gain);
-        Weight.of(this, whole, Fans.Layout.OIHW).fillDiagonal(tensor, stream, 1, gain);
-      }
+      case Identity(double gain) -> Weight.of(this, whole, Fans.Layout.OIHW).fillDiagonal(tensor, stream, 1, gain);
       case Dirac(long groups, Fans.Layout layout) -> Weight.of(this, whole, layout).fillDiagonal(tensor, stream, groups, 1);
       case ZerO(Fans.Layout layout) -> {
         Weight weight = Weight.of(this, whole, layout);
@@ -229,7 +292,6 @@ public sealed interface Matrix extends Initializer {
       }
       case Bilinear(Fans.Layout layout) -> write(tensor, bilinear(whole, layout));
       case LstmBias(double forget) -> {
-        tensor.dtype().requireHeld(this, "forget", forget);
         long hidden = whole.extent(0) / 4;
         write(tensor, index -> hidden > 0 && index / hidden == 1 ? forget : 0);
       }
@@ -238,8 +300,6 @@ public sealed interface Matrix extends Initializer {
         write(tensor, index -> StrictMath.log((double) (index % last + 1)));
       }
       case MambaDt(double min, double max) -> {
-        tensor.dtype().requireHeld(this, "the value for min", MambaDt.inverseSoftplus(min));
-        tensor.dtype().requireHeld(this, "the value for max", MambaDt.inverseSoftplus(max));
         double low = StrictMath.log(min);
         double range = StrictMath.log(max) - low;
         int[] words = new int[4];
@@ -249,7 +309,7 @@ public sealed interface Matrix extends Initializer {
           return MambaDt.inverseSoftplus(StrictMath.exp(low + range * unit));
         });
       }
-      case Stft stft -> write(tensor, stft.values(whole));
+      case Stft stft -> write(tensor, stft.values(whole, stft.scale(whole.extent(0))));
     }
   }
 

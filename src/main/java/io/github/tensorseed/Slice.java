@@ -75,9 +75,11 @@ public final class Slice {
 
   /// Gives the runs of this slice in order, each as long as can be. A slice without elements has none.
   public void forEachRun(Consumer<Run> action) {
-    if (elements() == 0) {
-      return;
-    }
+    forEachRun(0, elements(), action);
+  }
+
+  /// The same for elements `from` to `to` of this slice; the first and the last run are cut off there.
+  public void forEachRun(long from, long to, Consumer<Run> action) {
     int rank = whole.rank();
     // Axes behind `inner` are taken whole, so that one step along `inner` is contiguous.
     int inner = rank - 1;
@@ -85,17 +87,20 @@ public final class Slice {
     while (inner > 0 && shape.extent(inner) == whole.extent(inner)) {
       block *= whole.extent(inner--);
     }
-    long count = rank == 0 ? 1 : block * shape.extent(inner);
-    long[] index = new long[Math.max(inner, 0)];
-    for (long position = 0; position < elements(); position += count) {
-      long start = 0;
-      for (int axis = 0; axis < inner; axis++) {
-        start = (start + offset[axis] + index[axis]) * whole.extent(axis + 1);
+    long longest = rank == 0 ? 1 : block * shape.extent(inner);
+    long count;
+    for (long position = from; position < to; position += count) {
+      long inside = position % longest;
+      count = Math.min(longest - inside, to - position);
+      long start = rank == 0 ? 0 : offset[inner] * block + inside;
+      long stride = rank == 0 ? 0 : whole.extent(inner) * block;
+      long rest = position / longest;
+      for (int axis = inner - 1; axis >= 0; axis--) {
+        start += (offset[axis] + rest % shape.extent(axis)) * stride;
+        rest /= shape.extent(axis);
+        stride *= whole.extent(axis);
       }
-      action.accept(new Run(rank == 0 ? 0 : (start + offset[inner]) * block, position, count));
-      for (int axis = inner - 1; axis >= 0 && ++index[axis] == shape.extent(axis); axis--) {
-        index[axis] = 0;
-      }
+      action.accept(new Run(start, position, count));
     }
   }
 

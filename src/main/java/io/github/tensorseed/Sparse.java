@@ -2,25 +2,30 @@ package io.github.tensorseed;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.SoftReference;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /// A normal matrix with zeros: in each column those k = ceil(sparsity * rows) rows are 0 whose words of `named("sparse")` at index
 /// column * rows + row are the smallest, the upper of two equal ones first; the rest is N(0, std) from the tensor's own stream.
 ///
-/// - Shape: rank 2; \[rows, columns\], less than 2^31 columns.
-/// - Precision: as the normal law; 12 bytes per column say where its zeros are, and are kept for the last stream.
+/// - Shape: rank 2; \[rows, columns\], at most 2^21 columns.
+/// - Precision: as the normal law; 12 bytes per column say where its zeros are, and are kept for the last stream while there is room.
 /// - Source: J. Martens, ICML 2010; PyTorch's `sparse_`.
 public final class Sparse implements Initializer {
   /// Bits of a word that one pass over a column settles.
   private static final int[] SHIFTS = {21, 10, 0};
+
+  /// Tables for more columns would have more than 24 MB, for shapes that perhaps are only claimed.
+  private static final int MAX_COLUMNS = 1 << 21;
 
   private static final int WORDS = 1 << 15;
   private static final int BYTES = 1 << 18;
 
   private final double sparsity;
   private final Distribution.Normal rest;
-  private volatile @Nullable Zeros last;
+  /// Hundreds of tensors of a plan, filled one after the other, need not keep theirs: who fills a tensor holds it.
+  private @Nullable SoftReference<Zeros> last;
 
   /// @throws IllegalArgumentException unless 0 <= sparsity <= 1 and std is finite and not negative
   public Sparse(double sparsity, double std) {
@@ -38,9 +43,14 @@ public final class Sparse implements Initializer {
     return new Sparse(sparsity, rest.std());
   }
 
+  @Override
+  public void check(DType dtype) {
+    rest.check(dtype);
+  }
+
   private static void check(Shape whole) {
-    if (whole.rank() != 2 || whole.extent(1) > Integer.MAX_VALUE - 8) {
-      throw new IllegalArgumentException("sparse is for matrices of less than 2^31 columns, not for " + whole);
+    if (whole.rank() != 2 || whole.extent(1) > MAX_COLUMNS) {
+      throw new IllegalArgumentException("sparse is for matrices of at most " + MAX_COLUMNS + " columns, not for " + whole);
     }
   }
 
@@ -72,10 +82,10 @@ public final class Sparse implements Initializer {
   }
 
   private synchronized Zeros zeros(long key, Shape whole) {
-    Zeros zeros = last;
+    Zeros zeros = last == null ? null : last.get();
     if (zeros == null || zeros.key != key || !zeros.whole.equals(whole)) {
       zeros = new Zeros(key, whole, (long) Math.ceil(sparsity * whole.extent(0)));
-      last = zeros;
+      last = new SoftReference<>(zeros);
     }
     return zeros;
   }

@@ -10,7 +10,7 @@ import java.util.Locale;
 /// - Precision: v in double; then as the law.
 /// - Source: X. Glorot and Y. Bengio, AISTATS 2010; K. He et al., arXiv 1502.01852; the truncated form as in Keras and JAX.
 ///
-/// @param scale positive
+/// @param scale finite and not negative; 0 gives zeros
 /// @param mode which fan divides
 /// @param law which distribution
 /// @param layout where the fans are in the shape

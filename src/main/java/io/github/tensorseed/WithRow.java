@@ -29,7 +29,7 @@ public record WithRow(Initializer initializer, long row, double value) implement
   public void fill(Tensor tensor, RandomStream stream) {
     Slice slice = tensor.slice();
     check(slice.whole());
-    tensor.dtype().requireHeld(this, "the row's value", value);
+    check(tensor.dtype());
     initializer.fill(tensor, stream);
     long inside = row - slice.offset(0);
     if (slice.elements() > 0 && inside >= 0 && inside < slice.shape().extent(0)) {
@@ -38,6 +38,12 @@ public record WithRow(Initializer initializer, long row, double value) implement
         out.put(value, elements);
       }
     }
+  }
+
+  @Override
+  public void check(DType dtype) {
+    dtype.requireHeld(this, "the row's value", value);
+    initializer.check(dtype);
   }
 
   private void check(Shape whole) {

@@ -15,10 +15,14 @@ import io.github.tensorseed.VarianceScaling.Law;
 import io.github.tensorseed.VarianceScaling.Mode;
 import io.github.tensorseed.cpu.CpuDevice;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class InitializersTest {
   /// 128 outputs, 64 inputs, 3 x 3: fan_in 576, fan_out 1152 as PyTorch counts (torch.nn.init._calculate_fan_in_and_fan_out).
@@ -124,6 +128,16 @@ class InitializersTest {
         Map.entry("kaiming_normal(a=0.5)", Initializers.kaimingNormal(Mode.IN, 0.5)),
         Map.entry("kaiming_uniform(in, gelu)", Initializers.kaimingUniform(Mode.IN, Nonlinearity.GELU)),
         Map.entry("glorot_normal", Initializers.glorotNormal()),
+        Map.entry("xavier_normal(2)", Initializers.xavierNormal(2)),
+        Map.entry("xavier_uniform(2)", Initializers.xavierUniform(2)),
+        Map.entry("relu", Initializers.relu()),
+        Map.entry("relu_uniform", Initializers.reluUniform()),
+        Map.entry("var_scaling_normal_fan_in", Initializers.varScalingNormalFanIn()),
+        Map.entry("var_scaling_uniform_fan_in", Initializers.varScalingUniformFanIn()),
+        Map.entry("var_scaling_normal_fan_out", Initializers.varScalingNormalFanOut()),
+        Map.entry("var_scaling_uniform_fan_out", Initializers.varScalingUniformFanOut()),
+        Map.entry("var_scaling_normal_fan_avg", Initializers.varScalingNormalFanAvg()),
+        Map.entry("var_scaling_uniform_fan_avg", Initializers.varScalingUniformFanAvg()),
         Map.entry("glorot_uniform", Initializers.glorotUniform()),
         Map.entry("glorot_normal(dialect=jax)", Initializers.glorotNormal().as(Dialect.JAX)),
         Map.entry("lecun_normal", Initializers.lecunNormal()),
@@ -139,11 +153,30 @@ class InitializersTest {
     pairs.forEach((text, factory) -> assertThat(factory.resolve(OIHW)).as(text).isEqualTo(resolved(text, OIHW)));
     assertThat(resolved("sparse(0.5)", Shape.of(4, 4))).isEqualTo(Initializers.sparse(0.5, 0.01));
     assertThat(resolved("eye(3)", Shape.of(4, 4))).isEqualTo(Initializers.identity(3));
+    assertThat(resolved("eye(3)", Shape.of(4, 4))).isEqualTo(Initializers.eye(3));
     assertThat(resolved("lstm_bias", Shape.of(8))).isEqualTo(Initializers.lstmBias(1));
     assertThat(resolved("mamba_a_log", Shape.of(8))).isEqualTo(Initializers.mambaALog());
     assertThat(resolved("mamba_dt", Shape.of(8))).isEqualTo(Initializers.mambaDt(0.001, 0.1));
     assertThat(resolved("stft(imag)", Shape.of(8, 1, 5))).isEqualTo(
-        Initializers.stft(Matrix.Stft.Side.IMAG, Matrix.Stft.Window.HANN, Matrix.Stft.Scaling.DENSITY, false));
+        Initializers.stft(Matrix.Stft.Side.IMAG, Matrix.Stft.Window.HANN, Matrix.Stft.Scaling.DENSITY, false)
+            .resolve(Shape.of(8, 1, 5)));
+  }
+
+  @Test
+  void everyNameOfATextIsAFactory() {
+    List<String> factories = Arrays.stream(Initializers.class.getMethods()).map(method -> method.getName().toLowerCase(Locale.ROOT)).toList();
+    for (String signature : Expression.signatures()) {
+      assertThat(factories).contains(signature.substring(0, signature.indexOf('(')).replace("_", ""));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aScaleOfZeroGivesZeros(Law law) {
+    try (CpuDevice cpu = CpuDevice.open(1); Tensor tensor = cpu.allocate(DType.F32, Shape.of(3, 4))) {
+      Initializers.varianceScaling(0, Mode.IN, law, Layout.OIHW).fill(tensor, RandomStream.of(1));
+      assertThat(tensor.toDoubles()).usingElementComparator(Comparator.comparing(Math::abs)).containsOnly(0);
+    }
   }
 
   /// keras/src/initializers/random_initializers.py and jax/_src/nn/initializers.py: std / 0.8796256610342398, cut at two of those.

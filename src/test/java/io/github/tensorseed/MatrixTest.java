@@ -16,6 +16,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -143,6 +144,30 @@ class MatrixTest {
     assertThat(fill("stft(real)", 1, 1, 2)).containsExactly(1, 1);
   }
 
+  /// Were the window summed for each of the chunks, that would be 2^36 terms, half an hour.
+  @Test
+  @Timeout(60)
+  void chunksShareTheSumOfTheWindow() {
+    int samples = 1 << 18;
+    Shape shape = Shape.of(samples, 1, 2);
+    Initializer resolved = Expression.parse("stft(real)").resolve(shape);
+    double[] whole = fill("stft(real)", DType.F32, Slice.of(shape));
+    int position = 0;
+    for (Slice chunk : Slice.of(shape).chunks(2)) {
+      try (Tensor tensor = CPU.allocate(DType.F32, chunk)) {
+        resolved.fill(tensor, STREAM);
+        assertThat(tensor.toDoubles()).containsExactly(whole[position], whole[position + 1]);
+      }
+      position += 2;
+    }
+    // The sum belongs to one length.
+    try (Tensor tensor = CPU.allocate(DType.F64, Shape.of(5, 1, 4))) {
+      resolved.fill(tensor, STREAM);
+      assertThat(tensor.toDoubles()).isEqualTo(fill("stft(real)", 5, 1, 4));
+    }
+    assertThat(resolved).hasToString("stft(real, hann, density, false)");
+  }
+
   @Test
   void withRow() {
     assertThat(fill("ones with row(1) = -3", 3, 2)).containsExactly(1, 1, -3, -3, 1, 1);
@@ -203,6 +228,7 @@ class MatrixTest {
       stft(real)         | 4,2,3     | not for [4, 2, 3]
       stft(real)         | 4,1,1     | not for [4, 1, 1]
       sparse(0.5)        | 4         | for matrices
+      sparse(0.5)        | 1,2097153 | at most 2097152 columns
       sparse(1.5)        | 4,4       | must be 0 to 1
       ones with row(3)=0 | 3,2       | rows 0 to 2
       ones with row(-1)=0 | 3,2      | must not be negative
@@ -217,6 +243,7 @@ class MatrixTest {
   @CsvSource(delimiter = '|', textBlock = """
       identity(1e5)                        | F16     | gain = 100000.0 is not finite in F16, whose largest value is 65504
       identity(465)                        | F8_E4M3 | gain = 465.0 is not finite
+      zeros with row(0) = 70000 with row(1) = 1 | F16 | the row's value = 70000.0 is not finite in F16
       ones with row(0) = 1e39              | BF16    | the row's value = 1.0E39 is not finite in BF16
       sparse(0.5, 1e39)                    | F32     | std = 1.0E39 is not finite
       """)

@@ -29,6 +29,21 @@ class SliceTest {
     assertThat(covered).isEqualTo(indices(slice));
   }
 
+  @Property
+  void rangesOfRuns(@ForAll("slices") Slice slice, @ForAll @LongRange(min = 0, max = 130) long one,
+      @ForAll @LongRange(min = 0, max = 130) long other) {
+    long from = Math.min(Math.min(one, other), slice.elements());
+    long to = Math.min(Math.max(one, other), slice.elements());
+    List<Long> covered = new ArrayList<>();
+    slice.forEachRun(from, to, run -> {
+      assertThat(run.position()).isEqualTo(from + covered.size());
+      for (long i = 0; i < run.count(); i++) {
+        covered.add(run.start() + i);
+      }
+    });
+    assertThat(covered).isEqualTo(indices(slice).subList((int) from, (int) to));
+  }
+
   /// Two runs that follow one another would have been one, unless an axis of the slice ends between them.
   @Property
   void runsAreAsLongAsWholeAxesAllow(@ForAll("slices") Slice slice) {

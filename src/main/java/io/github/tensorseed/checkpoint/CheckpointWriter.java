@@ -100,7 +100,7 @@ public final class CheckpointWriter {
           progress.accept(shard.dataBytes());
         } else if (part.includes(shard)) {
           written.add(shard.file());
-          write(directory.resolve(shard.file()), target.temporary(shard.file()), shard);
+          write(directory.resolve(shard.file()), target.temporary(shard.file()), false, shard);
         }
       }
       target.finish();
@@ -127,7 +127,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed);
-    writeAlone(file, force, temporary -> write(file, temporary, shard));
+    writeAlone(file, force, temporary -> write(file, temporary, force, shard));
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
@@ -136,7 +136,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
     byte[] header = Npy.header(tensor.type(), tensor.shape());
-    writeAlone(file, false, temporary -> write(file, temporary, header, List.of(tensor), seed));
+    writeAlone(file, false, temporary -> write(file, temporary, false, header, List.of(tensor), seed));
   }
 
   private interface ByWayOf {
@@ -172,12 +172,12 @@ public final class CheckpointWriter {
     }
   }
 
-  private void write(Path file, Path temporary, Shard shard) throws IOException {
-    write(file, temporary, shard.header(), shard.tensors(), shard.provenance().seed());
+  private void write(Path file, Path temporary, boolean force, Shard shard) throws IOException {
+    write(file, temporary, force, shard.header(), shard.tensors(), shard.provenance().seed());
   }
 
-  private void write(Path file, Path temporary, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
-    DurableFile.write(file, temporary, channel -> {
+  private void write(Path file, Path temporary, boolean force, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
+    DurableFile.write(file, temporary, there -> force && isOurs(there), channel -> {
       ByteBuffer bytes = ByteBuffer.wrap(header);
       while (bytes.hasRemaining()) {
         channel.write(bytes);

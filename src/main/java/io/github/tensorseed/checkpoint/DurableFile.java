@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /// Files that appear under their names only when they are complete and on the disk.
 final class DurableFile {
@@ -26,8 +27,15 @@ final class DurableFile {
 
   /// Makes `file` by way of `temporary`, beside it, which must not be there and is not there afterwards, come what may.
   ///
-  /// @throws IOException with the path, the reason and the remedy
+  /// @throws IOException with the path, the reason and the remedy; also if something else has appeared at `file` meanwhile
   static void write(Path file, Path temporary, Contents contents) throws IOException {
+    write(file, temporary, _ -> false, contents);
+  }
+
+  /// The same, where some files may be replaced.
+  ///
+  /// @param replaceable whether what is at `file` when the contents are complete may be replaced
+  static void write(Path file, Path temporary, Predicate<Path> replaceable, Contents contents) throws IOException {
     boolean made = false;
     try {
       try (FileChannel channel = FileChannel.open(
@@ -36,7 +44,7 @@ final class DurableFile {
         contents.write(channel);
         channel.force(true);
       }
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+      publish(temporary, file, replaceable);
       made = false;
       syncDirectory(file.toAbsolutePath().resolveSibling(""));
     } catch (IOException e) {
@@ -46,6 +54,33 @@ final class DurableFile {
         Files.deleteIfExists(temporary);
       }
     }
+  }
+
+  /// Gives a complete file its name. A link fails where something is already, whereas a move replaces it; where there are no links, a
+  /// file that appears between the last look and the move is lost.
+  private static void publish(Path temporary, Path file, Predicate<Path> replaceable) throws IOException {
+    if (isLinked(temporary, file)) {
+      Files.delete(temporary);
+      return;
+    }
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !isSame(temporary, file) && !replaceable.test(file)) {
+      throw new FileAlreadyExistsException(file.toString());
+    }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static boolean isLinked(Path temporary, Path file) {
+    try {
+      Files.createLink(file, temporary);
+      return true;
+    } catch (IOException | UnsupportedOperationException e) {
+      return false;
+    }
+  }
+
+  /// Parts that end at once make the same index.
+  private static boolean isSame(Path temporary, Path file) throws IOException {
+    return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Files.mismatch(temporary, file) == -1;
   }
 
   /// Deletes a file, not what a link leads to.

@@ -2,12 +2,12 @@ package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Distribution.Constant;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
+import io.github.tensorseed.WithRow;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -31,18 +31,24 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
     }
-    String text = initializer.toString();
-    if (text.startsWith(initializer.getClass().getName() + "@")) {
+    if (!hasText(initializer)) {
       throw new IllegalArgumentException("the initializer of tensor '" + name + "' has no text form, so its file could not be verified;"
           + " give it one with Initializer.named");
     }
     requireLength("name", name);
-    requireLength("expression", text);
+    requireLength("expression", initializer.toString());
   }
 
   /// A tensor of a type that can be computed.
   public TensorSpec(String name, DType dtype, Shape shape, Initializer initializer) {
     this(name, StoredType.of(dtype), shape, initializer);
+  }
+
+  /// Whether the text form is more than what every object has.
+  private static boolean hasText(Initializer initializer) {
+    return initializer instanceof WithRow(Initializer inner, _, _)
+        ? hasText(inner)
+        : !initializer.toString().startsWith(initializer.getClass().getName() + "@");
   }
 
   private static void check(StoredType type, Initializer initializer) {
@@ -51,8 +57,8 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
         throw new IllegalArgumentException(initializer + " is no value of " + type
             + "; integers and booleans need a constant that they can hold, as in 'constant(1)'");
       }
-    } else if (initializer instanceof Distribution law) {
-      law.check(type.dtype().get());
+    } else {
+      initializer.check(type.dtype().get());
     }
   }
 

@@ -11,7 +11,9 @@ import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -56,7 +58,9 @@ public final class CpuDevice implements Device {
   private final int threads;
   private final Kernels kernels;
   private final ExecutorService workers;
-  private final Set<Arena> arenas = ConcurrentHashMap.newKeySet();
+  /// Stands for the workers where memory is asked who may access it; never started.
+  private final Thread another = Thread.ofPlatform().unstarted(() -> {});
+  private final Map<Arena, Long> arenas = new ConcurrentHashMap<>();
   private final AtomicLong allocated = new AtomicLong();
 
   private CpuDevice(int threads, Kernels kernels) {
@@ -116,14 +120,20 @@ public final class CpuDevice implements Device {
       arena.close();
       throw new DeviceMemoryException("cpu", bytes, -1, e);
     }
-    arenas.add(arena);
+    arenas.put(arena, bytes);
     allocated.addAndGet(bytes);
-    return new Tensor(this, dtype, slice, memory, () -> free(arena, bytes));
+    return new Tensor(this, dtype, slice, memory, () -> free(arena));
   }
 
-  private void free(Arena arena, long bytes) {
-    if (arenas.remove(arena)) {
-      arena.close();
+  private void free(Arena arena) {
+    Long bytes = arenas.remove(arena);
+    if (bytes != null) {
+      try {
+        arena.close();
+      } catch (IllegalStateException e) {
+        arenas.put(arena, bytes); // it is being used, and can be freed later
+        throw e;
+      }
       allocated.addAndGet(-bytes);
     }
   }
@@ -145,10 +155,13 @@ public final class CpuDevice implements Device {
   public void fill(Tensor tensor, Distribution law, RandomStream stream) {
     DType dtype = tensor.dtype();
     law.check(dtype);
-    tensor.slice().forEachRun(run -> {
-      MemorySegment out = tensor.memory().asSlice(run.position() * dtype.bytes(), run.count() * dtype.bytes());
-      fillRun(law, dtype, stream.key(), run.start(), run.count(), out);
-    });
+    Slice slice = tensor.slice();
+    MemorySegment memory = tensor.memory();
+    if (threads > 1 && slice.elements() > GRAIN && memory.isNative() && memory.isAccessibleBy(another)) {
+      fillTogether(tensor, law, stream);
+    } else {
+      fillHere(tensor, law, stream, 0, slice.elements());
+    }
   }
 
   @Override
@@ -156,38 +169,42 @@ public final class CpuDevice implements Device {
     initializer.fill(wrap(host, dtype, slice), stream);
   }
 
-  private void fillRun(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {
-    if (threads == 1 || count <= GRAIN || !out.isNative()) {
-      fillHere(law, dtype, key, start, count, out);
-      return;
-    }
+  private void fillTogether(Tensor tensor, Distribution law, RandomStream stream) {
+    long elements = tensor.elements();
     AtomicLong next = new AtomicLong();
     Runnable work = () -> {
-      for (long from; (from = next.getAndAdd(GRAIN)) < count; ) {
-        long length = Math.min(GRAIN, count - from);
-        kernels.fill(law, dtype, key, start + from, length, out.asSlice(from * dtype.bytes(), length * dtype.bytes()));
+      for (long from; (from = next.getAndAdd(GRAIN)) < elements; ) {
+        fillHere(tensor, law, stream, from, Math.min(from + GRAIN, elements));
       }
     };
-    Future<?>[] helpers = new Future<?>[threads - 1];
-    for (int i = 0; i < helpers.length; i++) {
-      helpers[i] = workers.submit(work);
+    List<Future<?>> helpers = new ArrayList<>();
+    try {
+      for (int i = 1; i < threads; i++) {
+        helpers.add(workers.submit(work));
+      }
+      work.run();
+    } finally {
+      awaitEnd(helpers);
     }
-    work.run();
     for (Future<?> helper : helpers) {
-      await(helper);
+      if (helper.state() == Future.State.FAILED) {
+        throw new DeviceException("a fill failed", helper.exceptionNow());
+      }
     }
   }
 
-  private static void await(Future<?> helper) {
+  /// Whatever happens, the helpers write to the caller's memory: they must have ended before a fill returns.
+  private static void awaitEnd(List<Future<?>> helpers) {
     boolean interrupted = false;
-    while (true) {
-      try {
-        helper.get();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true; // the helpers write to the caller's memory: they must have ended before this returns
-      } catch (ExecutionException e) {
-        throw new DeviceException("a fill failed", e);
+    for (Future<?> helper : helpers) {
+      while (!helper.isDone()) {
+        try {
+          helper.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        } catch (ExecutionException e) {
+          break; // it has ended, and says so by its state
+        }
       }
     }
     if (interrupted) {
@@ -195,8 +212,17 @@ public final class CpuDevice implements Device {
     }
   }
 
+  /// Elements `from` to `to` of what the tensor holds.
+  private void fillHere(Tensor tensor, Distribution law, RandomStream stream, long from, long to) {
+    DType dtype = tensor.dtype();
+    tensor.slice().forEachRun(from, to, run -> {
+      MemorySegment out = tensor.memory().asSlice(run.position() * dtype.bytes(), run.count() * dtype.bytes());
+      fillRun(law, dtype, stream.key(), run.start(), run.count(), out);
+    });
+  }
+
   /// Kernels write to native memory; an array is filled through a piece of it.
-  private void fillHere(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {
+  private void fillRun(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {
     if (out.isNative()) {
       kernels.fill(law, dtype, key, start, count, out);
       return;
@@ -227,11 +253,21 @@ public final class CpuDevice implements Device {
     return allocated.get();
   }
 
+  /// @throws IllegalStateException if memory of a tensor is being used, say by a read into it; all other memory is free then, and closing
+  ///     again frees the rest
   @Override
   public void close() {
     workers.close();
-    arenas.forEach(Arena::close);
-    arenas.clear();
-    allocated.set(0);
+    IllegalStateException used = null;
+    for (Arena arena : List.copyOf(arenas.keySet())) {
+      try {
+        free(arena);
+      } catch (IllegalStateException e) {
+        used = e;
+      }
+    }
+    if (used != null) {
+      throw used;
+    }
   }
 }

@@ -17,6 +17,7 @@ import io.github.tensorseed.checkpoint.CheckpointWriter.Existing;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
 import io.github.tensorseed.cpu.CpuDevice;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -412,6 +413,37 @@ class CheckpointWriterTest {
     assertThat(Plans.contents(folder)).containsOnlyKeys("x.safetensors");
     HostileFiles.write(file, "{}".getBytes(UTF_8), 2, 0);
     assertThatThrownBy(() -> writer.writeSafetensors(tensors, 7, file, true)).hasMessageContaining("tensorseed did not write it");
+  }
+
+  /// The first bytes that are written let someone else's file appear.
+  @Test
+  void filesThatAppearMeanwhileStay() throws IOException {
+    Path shard = folder.resolve("t/model-00001-of-00004.safetensors");
+    Path single = folder.resolve("x.safetensors");
+    List<TensorSpec> tensors = Plans.layers(DType.F32);
+    for (Existing existing : Existing.values()) {
+      assertThatThrownBy(() -> meanwhile(shard).write(Plans.layout(42), folder.resolve("t"), Plans.CONFIG, existing, Part.WHOLE))
+          .isExactlyInstanceOf(IOException.class).hasMessageContaining(shard + " is in the way");
+      assertThat(Plans.contents(folder.resolve("t"))).containsOnlyKeys(shard.getFileName().toString());
+      assertThat(shard).hasContent("mine");
+      Files.delete(shard);
+    }
+    for (boolean force : new boolean[] {false, true}) {
+      assertThatThrownBy(() -> meanwhile(single).writeSafetensors(tensors, 42, single, force))
+          .isExactlyInstanceOf(IOException.class).hasMessageContaining(single + " is in the way");
+      assertThat(single).hasContent("mine");
+      Files.delete(single);
+    }
+  }
+
+  private CheckpointWriter meanwhile(Path file) {
+    return new CheckpointWriter(device, 1, _ -> {
+      try {
+        Files.writeString(file, "mine");
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    });
   }
 
   @Test

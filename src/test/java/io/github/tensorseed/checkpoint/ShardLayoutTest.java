@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Expression;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.WithRow;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +19,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ShardLayoutTest {
   private static TensorSpec bytes(String name, long bytes) {
@@ -103,6 +107,25 @@ class ShardLayoutTest {
         .isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
   }
 
+  /// What the dtype cannot hold is found before there is a file.
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', textBlock = """
+      normal(0, 1) with row(0) = 70000               | 4,4 | the row's value = 70000.0
+      normal(0, 1) with row(0) = 70000 with row(1)=0 | 4,4 | the row's value = 70000.0
+      normal(0, 1e39) with row(0) = 0                | 4,4 | std = 1.0E39
+      identity(70000)                                | 4,4 | gain = 70000.0
+      lstm_bias(-70000)                              | 4   | forget = -70000.0
+      mamba_dt(1, 70000)                             | 4   | the value for max = 70000.0
+      sparse(0.5, 1e39)                              | 4,4 | std = 1.0E39
+      """)
+  void valuesThatTheTypeCannotHold(String text, String extents, String fault) {
+    Shape shape = Shape.of(Arrays.stream(extents.split(",")).mapToLong(Long::parseLong).toArray());
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F16, shape, Expression.parse(text)))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("tensor 'a': ").hasMessageContaining(fault);
+    Initializer named = Initializer.named("mine()", Expression.parse(text).resolve(shape));
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F16, shape, named)).hasMessageContaining(fault);
+  }
+
   @Test
   void tensorsThatCannotBe() {
     Distribution zero = new Distribution.Constant(0);
@@ -111,6 +134,8 @@ class ShardLayoutTest {
     assertThatThrownBy(() -> new TensorSpec("\ud800", DType.F32, shape, zero)).hasMessageContaining("unpaired surrogate");
     assertThatThrownBy(() -> new TensorSpec("a".repeat(50_001), DType.F32, shape, zero)).hasMessageContaining("50001 characters");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F32, shape, (tensor, stream) -> {})).hasMessageContaining("Initializer.named");
+    Initializer row = new WithRow(new WithRow((tensor, stream) -> {}, 0, 0), 1, 0);
+    assertThatThrownBy(() -> new TensorSpec("a", DType.F32, shape, row)).hasMessageContaining("Initializer.named");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F8_E4M3, shape, new Distribution.Constant(1000)))
         .hasMessageContaining("tensor 'a': ").hasMessageContaining("is not finite in F8_E4M3");
     assertThatThrownBy(() -> new TensorSpec("a", DType.F64, Shape.of(1L << 62), zero)).hasMessageContaining("2^63 - 1 bytes");
