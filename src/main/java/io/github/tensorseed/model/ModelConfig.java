@@ -139,16 +139,23 @@ public final class ModelConfig {
     }
   }
 
+  static boolean isBuiltIn(String name) {
+    return builtIns().has(name.toLowerCase(Locale.ROOT));
+  }
+
+  boolean hasArchitecture() {
+    return keys.path("architectures").path(0).isTextual();
+  }
+
   /// The class whose parameters the model saves: the first of `architectures`.
   ///
   /// @throws IllegalArgumentException if the configuration has none
   public String architecture() {
-    JsonNode first = keys.path("architectures").path(0);
-    if (!first.isTextual()) {
+    if (!hasArchitecture()) {
       throw new IllegalArgumentException(source + ": \"architectures\" is " + keys.path("architectures")
           + "; it must be a list whose first entry names the class to make weights for, as in \"architectures\": [\"LlamaForCausalLM\"]");
     }
-    return first.textValue();
+    return keys.path("architectures").path(0).textValue();
   }
 
   /// The element type that the configuration asks for in `dtype` or `torch_dtype`.
