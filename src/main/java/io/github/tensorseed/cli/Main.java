@@ -41,8 +41,11 @@ import picocli.CommandLine.ParameterException;
       "  tensorseed init path/to/config.json --out weights  by a configuration",
       "  tensorseed verify gpt2                             whether all bits are as the seed makes them",
       "",
-      "Exit codes: 0; 1 where a check failed; 2 for wrong usage or input, a file or disk that fails, or too little memory; 3 for an",
-      "internal error.",
+      "Exit codes:",
+      "  0  done, and every check passed",
+      "  1  a check failed: something differs, or is flagged",
+      "  2  wrong usage or input, a file that cannot be read or written, or too little memory",
+      "  3  an internal error",
     })
 public final class Main {
   static final int FAILED_CHECK = 1;

@@ -5,6 +5,7 @@ import io.github.tensorseed.Expression;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
@@ -42,18 +43,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @throws IllegalArgumentException if two tensors have the same name, or all of them together more than 2^63 - 1 bytes
   public Plan {
     tensors = List.copyOf(tensors);
-    Set<String> names = new HashSet<>();
-    long bytes = 0;
-    for (TensorSpec tensor : tensors) {
-      if (!names.add(tensor.name())) {
-        throw new IllegalArgumentException("two tensors are named '" + tensor.name() + "'");
-      }
-      bytes += tensor.bytes();
-      if (bytes < 0) {
-        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape()
-            + " the model has more than 2^63 - 1 bytes");
-      }
-    }
+    ShardLayout.totalBytes(tensors);
   }
 
   /// The plan of a model. A folder with weights of a class that we have no template for is planned [#like] them, and so is a
@@ -226,6 +216,6 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
 
   /// The size of all values.
   public long bytes() {
-    return tensors.stream().mapToLong(TensorSpec::bytes).sum();
+    return ShardLayout.totalBytes(tensors);
   }
 }

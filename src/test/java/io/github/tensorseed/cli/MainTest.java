@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.Provenance;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -208,7 +209,7 @@ class MainTest {
       assertThat(run.code).isEqualTo(2);
       assertThat(run.err).startsWith("tensorseed: out of memory (Java heap space)").doesNotContain("\tat ");
     }
-    assertThat(run("--help").out).contains("3 for an").contains("internal error");
+    assertThat(run("--help").out).contains("3  an internal error");
   }
 
   /// A run in which the printing of the report fails.
@@ -307,6 +308,12 @@ class MainTest {
       assertThat(Progress.isTerminal(descriptor)).isFalse();
       Files.delete(descriptor);
     }
+  }
+
+  @Test
+  void theVersionIsThatOfTheBuild() throws IOException {
+    assertThat(Path.of("pom.xml")).content().contains("<artifactId>tensorseed</artifactId>\n  <version>" + Provenance.VERSION + "<");
+    assertThat(run("--version").out.strip()).isEqualTo("tensorseed " + Provenance.VERSION);
   }
 
   @Test

@@ -43,7 +43,8 @@ class ModelConfigTest {
   /// What has a plan can be written: beside weights the text is read again, with limits of its own.
   @Test
   void limitsAreThoseOfWriting(@TempDir Path folder) throws IOException {
-    String deepest = "{\"architectures\": [\"GPT2Model\"], \"n_embd\": 4, \"n_layer\": 1, \"n_positions\": 4, \"vocab_size\": 10, \"a\": %s}";
+    String deepest = """
+        {"architectures": ["GPT2Model"], "n_embd": 4, "n_layer": 1, "n_positions": 4, "vocab_size": 10, "a": %s}""";
     String nested = "[".repeat(15) + "]".repeat(15);
     for (String value : List.of(nested, "9".repeat(100))) {
       Plan plan = Plan.of(parse(deepest.formatted(value)), null, null, List.of("* = zeros()"));
