@@ -50,7 +50,8 @@ public final class CheckpointWriter {
       return file % count == number - 1;
     }
 
-    boolean includes(Shard shard) {
+    /// Whether a file is in this share.
+    public boolean includes(Shard shard) {
       return includes(shard.place());
     }
   }

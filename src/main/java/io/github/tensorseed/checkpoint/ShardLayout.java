@@ -70,7 +70,10 @@ public final class ShardLayout {
     if (shardSize < 1) {
       throw new IllegalArgumentException("shard size " + shardSize + ": at least 1 byte is needed");
     }
-    long total = checkedBytes(tensors);
+    if (tensors.isEmpty()) {
+      throw new IllegalArgumentException("a checkpoint of no tensors; at least one is needed");
+    }
+    long total = totalBytes(tensors);
     List<List<TensorSpec>> files = new ArrayList<>();
     List<TensorSpec> current = new ArrayList<>();
     long filled = 0;
@@ -105,7 +108,7 @@ public final class ShardLayout {
   ///
   /// @throws IllegalArgumentException if there are no tensors or two of one name
   static Shard single(String file, List<TensorSpec> tensors, long seed) {
-    ShardLayout layout = of(tensors, seed, Math.max(1, checkedBytes(tensors)));
+    ShardLayout layout = of(tensors, seed, Math.max(1, totalBytes(tensors)));
     return new Shard(0, file, layout.shards.getFirst().tensors, layout.provenance);
   }
 
@@ -171,10 +174,10 @@ public final class ShardLayout {
         .toList();
   }
 
-  private static long checkedBytes(List<TensorSpec> tensors) {
-    if (tensors.isEmpty()) {
-      throw new IllegalArgumentException("a checkpoint of no tensors; at least one is needed");
-    }
+  /// Bytes of the values of tensors that can be in one checkpoint.
+  ///
+  /// @throws IllegalArgumentException if two have the same name, or all of them together more than 2^63 - 1 bytes
+  public static long totalBytes(List<TensorSpec> tensors) {
     Set<String> names = new HashSet<>();
     long total = 0;
     for (TensorSpec tensor : tensors) {

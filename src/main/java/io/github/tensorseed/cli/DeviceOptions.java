@@ -2,25 +2,33 @@ package io.github.tensorseed.cli;
 
 import io.github.tensorseed.Device;
 import io.github.tensorseed.device.Devices;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /// Where values are computed.
 final class DeviceOptions {
+  @Spec(Spec.Target.MIXEE) CommandSpec command = CommandSpec.create();
+
   @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
       description = "auto, cpu or cuda:N. The bits are the same. Default: ${DEFAULT-VALUE}.")
   String name = "auto";
 
-  @Option(names = "--threads", paramLabel = "N", description = "Threads of the host. Default: all cores. The bits are the same.")
-  int threads = Runtime.getRuntime().availableProcessors();
+  @Mixin ThreadOptions threads = new ThreadOptions();
 
   int threads() {
-    if (threads < 1 || threads > 1024) {
-      throw new IllegalArgumentException("--threads " + threads + ": give 1 to 1024");
-    }
-    return threads;
+    return threads.count();
   }
 
+  /// Opens the device and, if the choice was ours and the report is for a person, says which one it is and why.
   Device open() {
-    return Devices.open(name, threads());
+    Device device = Devices.open(name, threads());
+    OptionSpec json = command.findOption("--json");
+    if (name.equals("auto") && (json == null || !Boolean.TRUE.equals(json.getValue()))) {
+      command.commandLine().getErr().println("device: " + Devices.choice(threads()));
+    }
+    return device;
   }
 }

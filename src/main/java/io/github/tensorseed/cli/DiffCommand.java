@@ -8,6 +8,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -29,19 +30,19 @@ final class DiffCommand implements Callable<Integer> {
   @Parameters(index = "1", paramLabel = "B", description = "Another.")
   Path second = Path.of("");
 
-  @Option(names = "--threads", paramLabel = "N", description = "Default: all cores.")
-  int threads = Runtime.getRuntime().availableProcessors();
+  @Mixin ThreadOptions threads = new ThreadOptions();
 
   @Option(names = "--json", description = "Reports in JSON.")
   boolean json;
 
   @Override
   public Integer call() throws IOException {
+    int count = threads.count();
     Comparison comparison;
     try (Checkpoint a = Checkpoint.open(first);
         Checkpoint b = Checkpoint.open(second);
         Progress progress = new Progress("diff", a.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
-      comparison = Comparison.of(a, b, threads, progress);
+      comparison = Comparison.of(a, b, count, progress);
     }
     PrintWriter out = spec.commandLine().getOut();
     if (json) {

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -83,36 +84,41 @@ final class InitCommand implements Callable<Integer> {
     PrintWriter stdout = spec.commandLine().getOut();
     PrintWriter stderr = spec.commandLine().getErr();
     if (plan.tensors().isEmpty()) {
-      stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, List.of(), List.of())) : "nothing is missing");
+      stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, null, List.of(), List.of())) : "nothing is missing");
       return 0;
     }
     if (plan.tensors().stream().anyMatch(tensor -> tensor.type().name().startsWith("F8"))) {
       stderr.println("note: FP8 weights are written without scales; most loaders of FP8 models expect some");
     }
+    if (!options.tensors.isEmpty() && (resume || share.count() > 1)) {
+      throw new IllegalArgumentException("--resume and --part are for models; with --tensor there is one file");
+    }
+    ShardLayout layout = options.tensors.isEmpty() ? ShardLayout.of(plan.tensors(), key, size) : null;
+    List<TensorSpec> tensors = layout == null ? plan.tensors()
+        : layout.shards().stream().filter(share::includes).flatMap(shard -> shard.tensors().stream()).toList();
+    long bytes = tensors.stream().mapToLong(TensorSpec::bytes).sum();
     long started = System.nanoTime();
     CheckpointWriter.Result result;
-    try (Device opened = device.open(); Progress progress = new Progress("init", plan.bytes())) {
+    String name;
+    try (Device opened = device.open(); Progress progress = new Progress("init", bytes)) {
       CheckpointWriter writer = new CheckpointWriter(opened, device.threads(), progress);
-      result = options.tensors.isEmpty()
-          ? writer.write(ShardLayout.of(plan.tensors(), key, size), out, plan.config(),
-              resume ? Existing.RESUME : force ? Existing.FORCE : Existing.REFUSE, share)
-          : writeFile(writer, plan.tensors(), key);
+      result = layout == null ? writeFile(writer, tensors, key)
+          : writer.write(layout, out, plan.config(), resume ? Existing.RESUME : force ? Existing.FORCE : Existing.REFUSE, share);
+      name = opened.name();
     }
     double seconds = (System.nanoTime() - started) * 1e-9;
-    Report report = new Report(out.toString(), key, plan.tensors().size(), plan.parameters(), plan.bytes(), seconds,
-        result.written(), result.kept());
+    Report report = new Report(out.toString(), key, tensors.size(), tensors.stream().mapToLong(tensor -> tensor.shape().elements()).sum(),
+        bytes, seconds, name, result.written(), result.kept());
     stdout.println(json ? Json.text(report) : report.text());
     return 0;
   }
 
   private CheckpointWriter.Result writeFile(CheckpointWriter writer, List<TensorSpec> tensors, long key) throws IOException {
-    if (resume || !part.equals("1/1")) {
-      throw new IllegalArgumentException("--resume and --part are for models; with --tensor there is one file");
-    }
-    String name = String.valueOf(out.getFileName()).toLowerCase(Locale.ROOT);
-    if (name.endsWith(".safetensors")) {
+    String name = String.valueOf(out.getFileName());
+    String format = name.toLowerCase(Locale.ROOT);
+    if (format.endsWith(".safetensors")) {
       writer.writeSafetensors(tensors, key, out, force);
-    } else if (name.endsWith(".npy")) {
+    } else if (format.endsWith(".npy")) {
       if (force) {
         throw new IllegalArgumentException("--force replaces only files that say they are tensorseed's, which npy files cannot; delete " + out);
       }
@@ -134,11 +140,13 @@ final class InitCommand implements Callable<Integer> {
     return new Part(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
   }
 
-  /// What a run did.
+  /// What a run did: of a checkpoint's part, what is in the part.
   ///
+  /// @param device that made the values; null if there were none to make
   /// @param written names of files
   /// @param kept names of files that an earlier run had finished
-  record Report(String out, long seed, int tensors, long parameters, long bytes, double seconds, List<String> written, List<String> kept) {
+  record Report(String out, long seed, int tensors, long parameters, long bytes, double seconds, @Nullable String device,
+      List<String> written, List<String> kept) {
     String text() {
       return String.format(Locale.ROOT, "%s: %s, %s, %s; %s written%s in %.2f s, seed %d", out, Units.count(tensors, "tensor"),
           Units.count(parameters, "parameter"), Units.bytes(bytes), Units.count(written.size(), "file"),

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -39,8 +40,7 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--html", paramLabel = "FILE", description = "Also writes a page with the histograms.")
   @Nullable Path html;
 
-  @Option(names = "--threads", paramLabel = "N", description = "Default: all cores.")
-  int threads = Runtime.getRuntime().availableProcessors();
+  @Mixin ThreadOptions threads = new ThreadOptions();
 
   @Option(names = "--json", description = "Prints JSON.")
   boolean json;
@@ -56,10 +56,11 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    int count = threads.count();
     Inspection inspection;
     try (Checkpoint checkpoint = Checkpoint.open(path);
         Progress progress = new Progress("inspect", checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
-      inspection = Inspection.of(checkpoint, threads, progress);
+      inspection = Inspection.of(checkpoint, count, progress);
     }
     if (html != null) {
       Files.writeString(html, HtmlReport.of(path.toString(), inspection));

@@ -6,14 +6,23 @@ import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.checkpoint.Provenance;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.ParameterException;
 
-/// The command `tensorseed`. Exit codes: 0, 1 where a check failed, 2 for wrong usage or input.
+/// The command `tensorseed`. Exit codes: 0, 1 where a check failed, 2 for wrong usage or input, 3 for a fault of ours.
 @Command(
     name = "tensorseed",
     description = "Creates the first weights of neural networks: one seed, the same bits everywhere.",
@@ -31,10 +40,17 @@ import picocli.CommandLine.ParameterException;
       "  tensorseed plan llama-3-8b                         what would be written",
       "  tensorseed init path/to/config.json --out weights  by a configuration",
       "  tensorseed verify gpt2                             whether all bits are as the seed makes them",
+      "",
+      "Exit codes:",
+      "  0  done, and every check passed",
+      "  1  a check failed: something differs, or is flagged",
+      "  2  wrong usage or input, a file that cannot be read or written, or too little memory",
+      "  3  an internal error",
     })
 public final class Main {
   static final int FAILED_CHECK = 1;
   static final int WRONG_INPUT = 2;
+  static final int INTERNAL_ERROR = 3;
 
   private Main() {}
 
@@ -47,31 +63,77 @@ public final class Main {
   ///
   /// @return its exit code
   static int run(String[] args, PrintWriter out, PrintWriter err) {
-    CommandLine command = new CommandLine(new Main())
-        .setOut(out)
-        .setErr(err)
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setUsageHelpAutoWidth(true)
-        .setParameterExceptionHandler((e, _) -> complain(err, e, e.getCommandLine()))
-        .setExecutionExceptionHandler((e, line, _) -> switch (e) {
-          case ParameterException wrong -> complain(err, wrong, line);
-          case IllegalArgumentException _, IllegalStateException _, IOException _, UncheckedIOException _, DeviceException _ ->
-              complain(err, e, null);
-          default -> throw e; // a fault of ours, which should be seen whole
-        });
-    if (args.length == 0) {
-      command.usage(err);
-      return WRONG_INPUT;
+    try {
+      CommandLine command = new CommandLine(new Main())
+          .setOut(out)
+          .setErr(err)
+          .setCaseInsensitiveEnumValuesAllowed(true)
+          .setUsageHelpAutoWidth(true)
+          .setParameterExceptionHandler((e, _) -> answer(err, e, e.getCommandLine()))
+          .setExecutionExceptionHandler((e, line, _) -> answer(err, e, line));
+      if (args.length == 0) {
+        command.usage(err);
+        return WRONG_INPUT;
+      }
+      return command.execute(args);
+    } catch (Throwable e) {
+      return answer(err, e, null);
     }
-    return command.execute(args);
   }
 
-  private static int complain(PrintWriter err, Exception fault, @Nullable CommandLine usage) {
-    err.println("tensorseed: " + fault.getMessage());
-    if (usage != null) {
-      err.println("Try '" + usage.getCommandSpec().qualifiedName() + " --help'.");
-    }
+  /// Says what went wrong.
+  ///
+  /// @return the exit code
+  private static int answer(PrintWriter err, Throwable fault, @Nullable CommandLine line) {
+    return switch (fault) {
+      case ParameterException _ -> {
+        complain(err, fault);
+        if (line != null) {
+          err.println("Try '" + line.getCommandSpec().qualifiedName() + " --help'.");
+        }
+        yield WRONG_INPUT;
+      }
+      // So picocli hands on an error, and a thread of ours.
+      case ExecutionException e when e.getCause() instanceof Error error -> answer(err, error, line);
+      case IllegalStateException e when e.getCause() instanceof Error error -> answer(err, error, line);
+      case UncheckedIOException e when e.getCause() != null -> answer(err, e.getCause(), line);
+      case IllegalArgumentException _, IllegalStateException _, IOException _, DeviceException _ -> complain(err, fault);
+      case OutOfMemoryError e -> {
+        err.println("tensorseed: out of memory (" + printable(e.getMessage()) + "): this takes more than the heap of "
+            + Units.bytes(Runtime.getRuntime().maxMemory()) + "; use fewer --threads, or start Java with a larger one (-Xmx)");
+        yield WRONG_INPUT;
+      }
+      default -> {
+        StringWriter trace = new StringWriter();
+        fault.printStackTrace(new PrintWriter(trace));
+        err.println("tensorseed: internal error; please report it, with what follows and the command");
+        err.println(printable(trace.toString().replace("\t", "  ")));
+        yield INTERNAL_ERROR;
+      }
+    };
+  }
+
+  private static int complain(PrintWriter err, Throwable fault) {
+    String message = fault.getMessage() == null ? fault.toString() : fault.getMessage();
+    // Java's own messages of these are but the path.
+    String reason = switch (fault) {
+      case FileSystemException e when e.getReason() != null -> "";
+      case NoSuchFileException _ -> ": no such file or directory";
+      case AccessDeniedException _ -> ": permission denied";
+      case NotDirectoryException _ -> ": not a directory";
+      case FileAlreadyExistsException _ -> ": it is there already";
+      case DirectoryNotEmptyException _ -> ": the directory is not empty";
+      case FileSystemLoopException _ -> ": its links lead in a circle";
+      case FileSystemException _ -> ": the system cannot access it";
+      default -> "";
+    };
+    err.println("tensorseed: " + printable(message + reason));
     return WRONG_INPUT;
+  }
+
+  /// `text`, which may quote a file, without what would steer a terminal. Its lines stay.
+  private static String printable(@Nullable String text) {
+    return String.valueOf(text).replaceAll("[\\p{Cc}&&[^\n]]", "?");
   }
 
   /// Prints the version of this library.

@@ -4,12 +4,9 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.StoredTensor;
-import io.github.tensorseed.model.ModelConfig;
 import io.github.tensorseed.model.Plan;
 import io.github.tensorseed.model.Recipe;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +17,7 @@ import picocli.CommandLine.Parameters;
 final class PlanOptions {
   @Parameters(arity = "0..1", paramLabel = "MODEL", description = {
     "A built-in name such as gpt2 or llama-3-8b; a config.json or a folder with one; or, for a model without a template, an existing"
-        + " checkpoint whose tensors are to be made anew: a .safetensors file or a folder of them, with --recipe or --set."
+        + " checkpoint whose tensors are to be made anew: a folder, its index or a .safetensors file, with --recipe or --set."
   })
   @Nullable String model;
 
@@ -78,25 +75,6 @@ final class PlanOptions {
     }
     DType type = dtype == null ? null : DType.of(dtype);
     Recipe rules = recipe == null ? null : Recipe.of(recipe);
-    Path checkpoint = checkpoint(model);
-    return checkpoint == null ? Plan.of(model, type, rules, sets) : Plan.like(checkpoint, layout, type, rules, sets);
-  }
-
-  /// The checkpoint that MODEL is the path of; null if it is a name or the path of a configuration.
-  private static @Nullable Path checkpoint(String model) {
-    if (ModelConfig.builtInNames().contains(model)) {
-      return null;
-    }
-    Path path;
-    try {
-      path = Path.of(model);
-    } catch (InvalidPathException _) {
-      return null;
-    }
-    if (model.endsWith(".safetensors.index.json")) {
-      return path.toAbsolutePath().getParent();
-    }
-    boolean weights = model.endsWith(".safetensors") || Files.isDirectory(path) && !Files.exists(path.resolve("config.json"));
-    return weights ? path : null;
+    return Plan.of(model, layout, type, rules, sets);
   }
 }

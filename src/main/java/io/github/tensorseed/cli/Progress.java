@@ -1,6 +1,9 @@
 package io.github.tensorseed.cli;
 
 import java.io.Console;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.function.LongConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -13,7 +16,7 @@ final class Progress implements LongConsumer, AutoCloseable {
 
   /// @param bytes in all
   Progress(String task, long bytes) {
-    bar = !isTerminal()
+    bar = !isTerminal(Path.of("/proc/self/fd/2"))
         ? null
         : new ProgressBarBuilder()
             .setTaskName(task)
@@ -25,8 +28,19 @@ final class Progress implements LongConsumer, AutoCloseable {
             .build();
   }
 
+  /// Whether stderr is a terminal.
+  ///
+  /// @param descriptor what Linux says that stderr is
   @SuppressWarnings("SystemConsoleNull") // it is null again from JDK 25 on where there is no terminal
-  private static boolean isTerminal() {
+  static boolean isTerminal(Path descriptor) {
+    if (Files.isSymbolicLink(descriptor)) {
+      try {
+        return Files.readSymbolicLink(descriptor).toString().matches("/dev/(pts/|tty|console).*");
+      } catch (IOException e) {
+        return false;
+      }
+    }
+    // Elsewhere Java tells only of stdin and stdout.
     Console console = System.console();
     return console != null && console.isTerminal();
   }

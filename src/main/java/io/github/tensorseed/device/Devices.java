@@ -21,6 +21,13 @@ public final class Devices {
         new Diagnosis("cuda", false, "this version computes on the host only; use --device cpu, which gives the same bits"));
   }
 
+  /// Which device `auto` means here, and why.
+  ///
+  /// @param threads of the host
+  public static String choice(int threads) {
+    return "cpu (" + threads + (threads == 1 ? " thread, " : " threads, ") + CpuDevice.engine() + "); no CUDA engine in this version";
+  }
+
   /// Opens a device by its name.
   ///
   /// @param name `cpu`, or `auto` for the best device that can be used

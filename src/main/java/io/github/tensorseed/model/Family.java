@@ -4,8 +4,9 @@ import io.github.tensorseed.Nearest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/// The families of models whose parameters we know, each with the classes of transformers (4.57) that have them.
+/// The families of models whose parameters we know, each with those of its classes in transformers (4.57) that we know.
 enum Family {
   GPT2("GPT2", "Model LMHeadModel ForSequenceClassification ForTokenClassification ForQuestionAnswering"),
   LLAMA("Llama", "Model ForCausalLM ForSequenceClassification ForTokenClassification"),
@@ -33,21 +34,33 @@ enum Family {
   static List<Parameter> parameters(ModelConfig config) {
     String architecture = config.architecture();
     config.requireOnly("quantization_config", "absent");
-    for (Family family : values()) {
-      if (family.architectures().contains(architecture)) {
-        String head = architecture.substring(family.prefix.length());
-        return switch (family) {
-          case GPT2 -> Gpt2.parameters(config, head);
-          case LLAMA, MISTRAL, MIXTRAL, QWEN2, QWEN3, GEMMA -> Llama.parameters(config, family, head);
-          case GPT_NEOX -> GptNeoX.parameters(config, head);
-          case BERT -> Bert.parameters(config, head);
-          case VIT -> Vit.parameters(config, head);
-        };
+    Family family = of(config);
+    if (family == null) {
+      throw config.wrong("architectures", architecture, "a class that we have a template for"
+          + Nearest.hint(architecture, allArchitectures())
+          + " Templates are there for " + String.join(", ", Stream.of(values()).map(known -> known.prefix).toList())
+          + "; for any other class name an existing checkpoint, with a recipe");
+    }
+    String head = architecture.substring(family.prefix.length());
+    return switch (family) {
+      case GPT2 -> Gpt2.parameters(config, head);
+      case LLAMA, MISTRAL, MIXTRAL, QWEN2, QWEN3, GEMMA -> Llama.parameters(config, family, head);
+      case GPT_NEOX -> GptNeoX.parameters(config, head);
+      case BERT -> Bert.parameters(config, head);
+      case VIT -> Vit.parameters(config, head);
+    };
+  }
+
+  /// The family of the class that the configuration names; null if it names none that we know.
+  static @Nullable Family of(ModelConfig config) {
+    if (config.hasArchitecture()) {
+      for (Family family : values()) {
+        if (family.architectures().contains(config.architecture())) {
+          return family;
+        }
       }
     }
-    throw config.wrong("architectures", architecture, "a class that we have a template for" + Nearest.hint(architecture, allArchitectures())
-        + " Templates are there for " + String.join(", ", Stream.of(values()).map(family -> family.prefix).toList())
-        + "; for any other class make a plan like an existing checkpoint, with a recipe");
+    return null;
   }
 
   /// The classes of this family.

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 /// A key that is absent means the default of the model's own implementation, except for the dimensions, which must be there. Every wrong
 /// value is an error that names the key, the value and the rule.
 public final class ModelConfig {
-  private static final int MOST_BYTES = 16 << 20;
+  private static final int MOST_BYTES = 1 << 20;
   private static final long LARGEST_SIZE = Integer.MAX_VALUE;
 
   /// Keys that GPT-2 spells in its own way. Recipes may use either spelling for any model.
@@ -42,8 +43,12 @@ public final class ModelConfig {
       "n_positions", "max_position_embeddings",
       "n_inner", "intermediate_size");
 
+  /// The types of Gemma, whose norms multiply by 1 + weight; Gemma 3n's multiply by the weight.
+  private static final Set<String> ADD_ONE = Set.of("gemma", "gemma2", "gemma3", "gemma3_text");
+
+  /// As deep and with numbers as long as what reads it again before it is written beside weights.
   private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
-          .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(64).maxNumberLength(400).build())
+          .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(16).maxNumberLength(100).build())
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .build())
       .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
@@ -90,7 +95,7 @@ public final class ModelConfig {
 
   /// Reads a `config.json`, or the one in a folder.
   ///
-  /// @throws IOException if it cannot be read, is larger than 16 MiB, or is malformed; then with the offset
+  /// @throws IOException if it cannot be read, is larger than 1 MiB, or is malformed; then with the offset
   public static ModelConfig read(Path path) throws IOException {
     Path file = Files.isDirectory(path) ? path.resolve("config.json") : path;
     if (!Files.isRegularFile(file)) {
@@ -139,16 +144,23 @@ public final class ModelConfig {
     }
   }
 
+  static boolean isBuiltIn(String name) {
+    return builtIns().has(name.toLowerCase(Locale.ROOT));
+  }
+
+  boolean hasArchitecture() {
+    return keys.path("architectures").path(0).isTextual();
+  }
+
   /// The class whose parameters the model saves: the first of `architectures`.
   ///
   /// @throws IllegalArgumentException if the configuration has none
   public String architecture() {
-    JsonNode first = keys.path("architectures").path(0);
-    if (!first.isTextual()) {
+    if (!hasArchitecture()) {
       throw new IllegalArgumentException(source + ": \"architectures\" is " + keys.path("architectures")
           + "; it must be a list whose first entry names the class to make weights for, as in \"architectures\": [\"LlamaForCausalLM\"]");
     }
-    return first.textValue();
+    return keys.path("architectures").path(0).textValue();
   }
 
   /// The element type that the configuration asks for in `dtype` or `torch_dtype`.
@@ -211,8 +223,9 @@ public final class ModelConfig {
       copyIfAbsent(variables, other, one);
     });
     variables.putIfAbsent("initializer_range", 0.02);
-    // Gemma's norms multiply by 1 + weight.
-    variables.put("norm_neutral", keys.path("model_type").asText().startsWith("gemma") ? 0.0 : 1.0);
+    Family family = Family.of(this);
+    boolean addsOne = family == null ? ADD_ONE.contains(keys.path("model_type").asText()) : family == Family.GEMMA;
+    variables.put("norm_neutral", addsOne ? 0.0 : 1.0);
     return variables;
   }
 

@@ -5,11 +5,13 @@ import io.github.tensorseed.Expression;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,38 +37,71 @@ import org.jspecify.annotations.Nullable;
 /// @param config the text of a config.json, or null if there is none to write
 public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   private static final Pattern TENSOR = Pattern.compile("(.+?):(\\w+)\\[([^\\[\\]]*)]\\s*=", Pattern.DOTALL);
+  private static final String INDEX = "model.safetensors.index.json";
+  private static final String SINGLE = "model.safetensors";
 
   /// @throws IllegalArgumentException if two tensors have the same name, or all of them together more than 2^63 - 1 bytes
   public Plan {
     tensors = List.copyOf(tensors);
-    Set<String> names = new HashSet<>();
-    long bytes = 0;
-    for (TensorSpec tensor : tensors) {
-      if (!names.add(tensor.name())) {
-        throw new IllegalArgumentException("two tensors are named '" + tensor.name() + "'");
-      }
-      bytes += tensor.bytes();
-      if (bytes < 0) {
-        throw new IllegalArgumentException("with tensor '" + tensor.name() + "' " + tensor.shape()
-            + " the model has more than 2^63 - 1 bytes");
-      }
-    }
+    ShardLayout.totalBytes(tensors);
   }
 
-  /// The plan of a model.
+  /// The plan of a model. A folder with weights of a class that we have no template for is planned [#like] them, and so is a
+  /// `.safetensors` file.
   ///
-  /// @param model a built-in name, or the path of a config.json or of a folder with one
-  /// @param dtype what to write; null for the configuration's, or F32 if it has none
+  /// @param model a built-in name, or the path of a config.json, of a folder with one, or of an existing checkpoint: a folder with
+  ///     `model.safetensors` or an index of shards, that index, or a `.safetensors` file
+  /// @param layout where the axes of inputs and outputs are, for plans like a checkpoint
+  /// @param dtype what to write; null for the configuration's, or F32 if it has none, or what each tensor of the checkpoint has
   /// @param recipe null for what the model's own implementation does
   /// @param sets rules `GLOB=EXPRESSION` that go before the recipe's
   /// @throws IllegalArgumentException for an unknown name, a wrong configuration, a tensor that no rule matches, or a rule that matches
   ///     nothing, unless it is one of a built-in recipe
   /// @throws IOException if a file cannot be read, or is malformed
-  public static Plan of(String model, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) throws IOException {
-    return of(ModelConfig.of(model), dtype, recipe, sets);
+  public static Plan of(String model, Fans.Layout layout, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets)
+      throws IOException {
+    Path checkpoint = ModelConfig.isBuiltIn(model) ? null : checkpoint(model);
+    if (checkpoint == null) {
+      return of(ModelConfig.of(model), dtype, recipe, sets);
+    }
+    Path beside = configBeside(checkpoint);
+    if (Files.isDirectory(checkpoint) && Files.isRegularFile(beside)) {
+      ModelConfig config = ModelConfig.read(beside);
+      if (Family.of(config) != null) {
+        return of(config, dtype, recipe, sets);
+      }
+    }
+    return like(checkpoint, layout, dtype, recipe, sets);
   }
 
-  /// As the other, for a configuration that is there already.
+  /// As the other, with PyTorch's layout.
+  public static Plan of(String model, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) throws IOException {
+    return of(model, Fans.Layout.OIHW, dtype, recipe, sets);
+  }
+
+  /// The file, or the folder with weights, that `model` is the path of; null if it is no path of weights.
+  private static @Nullable Path checkpoint(String model) {
+    Path path;
+    try {
+      path = Path.of(model);
+    } catch (InvalidPathException _) {
+      return null;
+    }
+    if (path.endsWith(INDEX)) {
+      return path.toAbsolutePath().getParent();
+    }
+    if (Files.isDirectory(path)) {
+      boolean weights = Stream.of(INDEX, SINGLE).anyMatch(name -> Files.exists(path.resolve(name), LinkOption.NOFOLLOW_LINKS));
+      return weights ? path : null;
+    }
+    return model.endsWith(".safetensors") ? path : null;
+  }
+
+  private static Path configBeside(Path checkpoint) {
+    return Files.isDirectory(checkpoint) ? checkpoint.resolve("config.json") : checkpoint.resolveSibling("config.json");
+  }
+
+  /// As the others, for a configuration that is there already.
   public static Plan of(ModelConfig config, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets) {
     DType written = dtype != null ? dtype : config.dtype().orElse(DType.F32);
     Rules rules = new Rules(recipe, sets, config.variables());
@@ -85,7 +120,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
   /// @param layout where the axes of inputs and outputs are
   /// @param dtype what to write; null for what each tensor has
   /// @param recipe null if `sets` say it all
-  /// @throws IllegalArgumentException as [#of(String, DType, Recipe, List)], and for tensors of integers or booleans without a
+  /// @throws IllegalArgumentException as [#of(String, Fans.Layout, DType, Recipe, List)], and for tensors of integers or booleans without a
   ///     rule that gives them a constant
   public static Plan like(Path checkpoint, Fans.Layout layout, @Nullable DType dtype, @Nullable Recipe recipe, List<String> sets)
       throws IOException {
@@ -100,7 +135,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
     if (stored.isEmpty() || stored.size() > Parameters.MOST) {
       throw new IllegalArgumentException(checkpoint + " has " + stored.size() + " tensors; a plan is made like 1 to " + Parameters.MOST);
     }
-    Path beside = checkpoint.resolve("config.json");
+    Path beside = configBeside(checkpoint);
     boolean configured = Files.isRegularFile(beside, LinkOption.NOFOLLOW_LINKS);
     ModelConfig config = configured ? ModelConfig.read(beside) : ModelConfig.empty();
     Map<String, Fans> weights = new HashMap<>();
@@ -181,6 +216,6 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
 
   /// The size of all values.
   public long bytes() {
-    return tensors.stream().mapToLong(TensorSpec::bytes).sum();
+    return ShardLayout.totalBytes(tensors);
   }
 }

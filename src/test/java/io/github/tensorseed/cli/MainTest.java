@@ -4,25 +4,35 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.Provenance;
+import io.github.tensorseed.checkpoint.StoredTensor;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class MainTest {
-  /// A Llama of 2 layers: 7,152 parameters in 21 tensors.
+  /// A Llama of 2 layers: 8,528 parameters in 21 tensors.
   private static final String CONFIG = """
       {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 16, "intermediate_size": 40, "vocab_size": 96,
        "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 2, "initializer_range": 0.02, "torch_dtype": "bfloat16"}
@@ -167,6 +177,8 @@ class MainTest {
       init gpt2 --out target --shard-size 5XB          | is no size
       init gpt2 --out target --part 4/3                | parts are 1/3 to 3/3
       init gpt2 --out target --threads 0               | give 1 to 1024
+      diff pom.xml pom.xml --threads 0                 | give 1 to 1024
+      inspect pom.xml --threads 1000000                | give 1 to 1024
       init gpt2 --out target --device gpu              | known: auto, cpu, cuda:N
       init gpt2 --out target --resume --force          | give one of them
       init --tensor w:BF16[2]=zeros() --out x.npy      | BF16
@@ -179,8 +191,129 @@ class MainTest {
     Run run = run((Object[]) line.strip().split(" +", -1));
     assertThat(run.code).isEqualTo(2);
     assertThat(run.out).isEmpty();
-    assertThat(run.err).startsWith("tensorseed: ").contains(expected).doesNotContain("\tat ").doesNotContain("Exception");
+    assertThat(run.err.replaceFirst("^device: .*\n", "")).startsWith("tensorseed: ").contains(expected).doesNotContain("\tat ").doesNotContain("Exception");
     assertThat(Path.of("x.npy")).doesNotExist();
+  }
+
+  @Test
+  void faultsOfOursAreNotFailedChecks() {
+    Run internal = failing(new ArithmeticException("a\u001b[2Jfault"));
+    assertThat(internal.code).isEqualTo(3);
+    assertThat(internal.err).startsWith("tensorseed: internal error").contains("ArithmeticException: a?[2Jfault").contains("\n  at ");
+    assertThat(failing(new AssertionError("broken")).code).isEqualTo(3);
+    assertThat(failing(new StackOverflowError()).code).isEqualTo(3);
+    for (Throwable memory : new Throwable[] {
+      new OutOfMemoryError("Java heap space"), new IllegalStateException("a worker failed", new OutOfMemoryError("Java heap space"))
+    }) {
+      Run run = failing(memory);
+      assertThat(run.code).isEqualTo(2);
+      assertThat(run.err).startsWith("tensorseed: out of memory (Java heap space)").doesNotContain("\tat ");
+    }
+    assertThat(run("--help").out).contains("3  an internal error");
+  }
+
+  /// A run in which the printing of the report fails.
+  private static Run failing(Throwable fault) {
+    PrintWriter out = new PrintWriter(Writer.nullWriter()) {
+      @Override
+      public void println(@Nullable String line) {
+        MainTest.<RuntimeException>sneak(fault);
+      }
+    };
+    StringWriter err = new StringWriter();
+    int code = Main.run(new String[] {"devices", "--json"}, out, new PrintWriter(err, true));
+    return new Run(code, "", err.toString());
+  }
+
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <E extends Throwable> void sneak(Throwable fault) throws E {
+    throw (E) fault;
+  }
+
+  @Test
+  void failuresOfFilesHaveAReason() throws IOException {
+    Path file = dir.resolve("w.safetensors");
+    run("init", "--tensor", "a:F32[64]=normal(0, 1)", "--out", file);
+    assertThat(run("inspect", file, "--html", dir.resolve("no/x.html")).err).contains("x.html: no such file or directory");
+    assertThat(run("inspect", file, "--html", dir).err).contains("Is a directory");
+    assertThat(run("inspect", file, "--html", file.resolve("x")).err).contains("Not a directory");
+    for (Map.Entry<IOException, String> fault : Map.of(
+        new AccessDeniedException("f"), "f: permission denied", new FileAlreadyExistsException("f"), "f: it is there already",
+        new FileSystemException("f"), "f: the system cannot access it", new FileSystemException("f", null, "No space"), "f: No space",
+        new IOException(), "java.io.IOException").entrySet()) {
+      Run plain = failing(fault.getKey());
+      assertThat(plain.err).isEqualTo("tensorseed: " + fault.getValue() + System.lineSeparator());
+      assertThat(failing(new UncheckedIOException(fault.getKey()))).isEqualTo(plain);
+      assertThat(plain.code).isEqualTo(2);
+    }
+  }
+
+  /// Neither ASCII's control characters nor those from 0x80 on reach a terminal; the line with the caret stays one.
+  @Test
+  void messagesDoNotSteerTheTerminal() {
+    assertThat(run("plan", "gpt2", "--set", "*=normal(0, \u001b[2J\u009b\r)").err).doesNotContain("\u001b", "\u009b", "\r");
+    assertThat(run("plan", "gpt2", "--\u001b[2J").err).contains("?[2J").doesNotContain("\u001b");
+    assertThat(failing(new IOException("one\n  ^\u0007")).err).isEqualTo("tensorseed: one\n  ^?" + System.lineSeparator());
+  }
+
+  @Test
+  void saysWhichDeviceItLandedOn() throws IOException {
+    Path out = dir.resolve("Out");
+    Run init = run("init", config(), "--out", out, "--threads", "2");
+    assertThat(init.err).matches("device: cpu \\(2 threads, .*\\); no CUDA engine in this version\\R");
+    assertThat(run("verify", out, "--threads", "1").err).startsWith("device: cpu (1 thread, ");
+    assertThat(run("verify", out, "--json").err).isEmpty();
+    assertThat(run("verify", out, "--device", "cpu").err).isEmpty();
+    Run json = run("init", config(), "--out", dir.resolve("again"), "--json");
+    assertThat(json.err).isEmpty();
+    assertThat(new ObjectMapper().readTree(json.out).get("device").asText()).isEqualTo("cpu");
+  }
+
+  @Test
+  void reportsWhatItWrote() throws IOException {
+    Run single = run("init", "--tensor", "a:F32[2]=ones()", "--out", dir.resolve("A.Safetensors"), "--json");
+    assertThat(new ObjectMapper().readTree(single.out).get("written").get(0).asText()).isEqualTo("A.Safetensors");
+    // 8,528 parameters of two bytes in files of at most 4 kB.
+    long tensors = 0;
+    long parameters = 0;
+    long bytes = 0;
+    for (int part = 1; part <= 2; part++) {
+      Run run = run("init", config(), "--out", dir.resolve("parts"), "--shard-size", "4kB", "--part", part + "/2", "--json");
+      JsonNode report = new ObjectMapper().readTree(run.out);
+      long written = 0;
+      for (JsonNode file : report.get("written")) {
+        try (Checkpoint checkpoint = Checkpoint.open(dir.resolve("parts").resolve(file.asText()))) {
+          written += checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum();
+        }
+      }
+      assertThat(report.get("bytes").asLong()).isEqualTo(written).isPositive();
+      tensors += report.get("tensors").asLong();
+      parameters += report.get("parameters").asLong();
+      bytes += written;
+    }
+    assertThat(tensors).isEqualTo(21);
+    assertThat(parameters).isEqualTo(8528);
+    assertThat(bytes).isEqualTo(2 * 8528);
+  }
+
+  @Test
+  void theBarIsForTerminals() throws IOException {
+    for (String device : new String[] {"/dev/pts/3", "/dev/tty1"}) {
+      Path descriptor = Files.createSymbolicLink(dir.resolve(device.replace('/', '-')), Path.of(device));
+      assertThat(Progress.isTerminal(descriptor)).isTrue();
+      Files.delete(descriptor);
+    }
+    for (String other : new String[] {"pipe:[42]", "/dev/null", "/tmp/dev/pts/3"}) {
+      Path descriptor = Files.createSymbolicLink(dir.resolve(other.replace('/', '-')), Path.of(other));
+      assertThat(Progress.isTerminal(descriptor)).isFalse();
+      Files.delete(descriptor);
+    }
+  }
+
+  @Test
+  void theVersionIsThatOfTheBuild() throws IOException {
+    assertThat(Path.of("pom.xml")).content().contains("<artifactId>tensorseed</artifactId>\n  <version>" + Provenance.VERSION + "<");
+    assertThat(run("--version").out.strip()).isEqualTo("tensorseed " + Provenance.VERSION);
   }
 
   @Test

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
+import io.github.tensorseed.checkpoint.CheckpointWriter;
+import io.github.tensorseed.checkpoint.ShardLayout;
+import io.github.tensorseed.cpu.CpuDevice;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,6 +38,23 @@ class ModelConfigTest {
     assertThatThrownBy(() -> parse("[".repeat(100_000))).isInstanceOf(IOException.class).hasMessageContaining("nesting depth");
     assertThatThrownBy(() -> parse("{\"a\":".repeat(100) + "1" + "}".repeat(100))).isInstanceOf(IOException.class);
     assertThatThrownBy(() -> parse("{\"a\": " + "9".repeat(1000) + "}")).isInstanceOf(IOException.class);
+  }
+
+  /// What has a plan can be written: beside weights the text is read again, with limits of its own.
+  @Test
+  void limitsAreThoseOfWriting(@TempDir Path folder) throws IOException {
+    String deepest = """
+        {"architectures": ["GPT2Model"], "n_embd": 4, "n_layer": 1, "n_positions": 4, "vocab_size": 10, "a": %s}""";
+    String nested = "[".repeat(15) + "]".repeat(15);
+    for (String value : List.of(nested, "9".repeat(100))) {
+      Plan plan = Plan.of(parse(deepest.formatted(value)), null, null, List.of("* = zeros()"));
+      try (Device device = CpuDevice.open(1)) {
+        new CheckpointWriter(device, 1).write(ShardLayout.of(plan.tensors(), 0, 1 << 20), folder.resolve("" + value.length()),
+            plan.config(), CheckpointWriter.Existing.REFUSE, CheckpointWriter.Part.WHOLE);
+      }
+    }
+    assertThatThrownBy(() -> parse(deepest.formatted("[" + nested + "]"))).isInstanceOf(IOException.class).hasMessageContaining("depth");
+    assertThatThrownBy(() -> parse(deepest.formatted("9".repeat(101)))).isInstanceOf(IOException.class).hasMessageContaining("101");
   }
 
   @ParameterizedTest
@@ -101,6 +122,18 @@ class ModelConfigTest {
         .containsEntry("n_layer", 3.0).containsEntry("initializer_range", 0.5).containsEntry("norm_neutral", 0.0).doesNotContainKey("big");
   }
 
+  /// The class decides; the type does where we have no template for the class, by transformers' norms: `1.0 + self.weight` in Gemma,
+  /// Gemma 2 and Gemma 3, `self.weight` in Gemma 3n.
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+      "\"architectures\": [\"GemmaForCausalLM\"] | 0", "\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"gemma\" | 1",
+      "\"architectures\": [\"Gemma2ForCausalLM\"], \"model_type\": \"gemma2\" | 0", "\"model_type\": \"gemma3_text\" | 0",
+      "\"architectures\": [\"Gemma3nForConditionalGeneration\"], \"model_type\": \"gemma3n\" | 1",
+      "\"model_type\": \"gemma3n_text\" | 1"})
+  void neutralNorms(String keys, double neutral) throws IOException {
+    assertThat(parse("{" + keys + "}").variables()).containsEntry("norm_neutral", neutral);
+  }
+
   @Test
   void paths(@TempDir Path folder) throws IOException {
     Path file = Files.writeString(folder.resolve("config.json"), GPT2);
@@ -108,9 +141,9 @@ class ModelConfigTest {
     Path empty = Files.createDirectory(folder.resolve("empty"));
     assertThatThrownBy(() -> ModelConfig.of(empty.toString())).isInstanceOf(IOException.class).hasMessageContaining("no such file");
     Path large = folder.resolve("large.json");
-    Files.write(large, new byte[(16 << 20) + 1]);
+    Files.write(large, new byte[(1 << 20) + 1]);
     assertThatThrownBy(() -> ModelConfig.of(large.toString())).isInstanceOf(IOException.class)
-        .hasMessageContaining("larger than 16777216 bytes");
+        .hasMessageContaining("larger than 1048576 bytes");
   }
 
   @ParameterizedTest

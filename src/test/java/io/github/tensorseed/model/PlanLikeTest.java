@@ -66,6 +66,49 @@ class PlanLikeTest {
     assertThat(plan.config()).contains("Unheard", "\"torch_dtype\" : \"float16\"");
   }
 
+  /// A folder goes by the template if there is one for its class, and else by its weights; a file always by its weights.
+  @Test
+  void aClassWithoutATemplateIsPlannedLikeItsWeights() throws IOException {
+    Path file = write("{\"a\": {\"dtype\": \"F16\", \"shape\": [2], \"data_offsets\": [0, 4]}}", 4);
+    Path config = folder.resolve("config.json");
+    List<String> sets = List.of("* = constant(hidden_size)");
+    for (String classes : List.of("\"architectures\": [\"FalconForCausalLM\"]", "\"architectures\": []", "\"x\": 1")) {
+      Files.writeString(config, "{" + classes + ", \"hidden_size\": 64}");
+      Plan plan = Plan.of(folder.toString(), null, null, sets);
+      assertThat(plan.tensors()).extracting(PlanLikeTest::text).containsExactly("a F16 [2] constant(64)");
+      assertThat(plan.config()).contains("hidden_size");
+      // The configuration beside a file counts too.
+      assertThat(Plan.of(file.toString(), null, null, sets)).isEqualTo(plan);
+    }
+    assertThatThrownBy(() -> Plan.of(folder.toString(), null, null, List.of()))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("needs a recipe");
+    assertThatThrownBy(() -> Plan.of(config.toString(), null, null, sets)).isInstanceOf(IllegalArgumentException.class);
+
+    Files.writeString(config, """
+        {"architectures": ["GPT2Model"], "n_embd": 4, "n_layer": 1, "n_positions": 4, "vocab_size": 10}""");
+    assertThat(Plan.of(folder.toString(), null, null, List.of())).isEqualTo(Plan.of(config.toString(), null, null, List.of()));
+    assertThat(Plan.of(file.toString(), null, null, sets).tensors()).hasSize(1);
+  }
+
+  @Test
+  void anIndexStandsForItsFolder() throws IOException {
+    Path weights = write("{\"a\": {\"dtype\": \"F16\", \"shape\": [3, 2], \"data_offsets\": [0, 12]}}", 12);
+    Files.move(weights, folder.resolve("model-00001-of-00001.safetensors"));
+    Path index = Files.writeString(folder.resolve("model.safetensors.index.json"),
+        "{\"weight_map\": {\"a\": \"model-00001-of-00001.safetensors\"}}");
+    Path config = Files.writeString(folder.resolve("config.json"), "{\"architectures\": [\"Unheard\"], \"k\": 7}");
+    List<String> sets = List.of("* = constant(fan_in + k)");
+    for (Path path : List.of(index, folder)) {
+      assertThat(Plan.of(path.toString(), Layout.OIHW, null, null, sets).tensors()).extracting(PlanLikeTest::text)
+          .containsExactly("a F16 [3, 2] constant(9)");
+      assertThat(Plan.of(path.toString(), Layout.HWIO, null, null, sets).tensors()).extracting(PlanLikeTest::text)
+          .containsExactly("a F16 [3, 2] constant(10)");
+    }
+    Files.writeString(config, """
+        {"architectures": ["GPT2Model"], "n_embd": 4, "n_layer": 1, "n_positions": 4, "vocab_size": 10}""");
+    assertThat(Plan.of(index.toString(), null, null, List.of())).isEqualTo(Plan.of(config.toString(), null, null, List.of()));
+  }
+
   @Test
   void faults() throws IOException {
     Path file = write("{\"n\": {\"dtype\": \"I64\", \"shape\": [1], \"data_offsets\": [0, 8]}}", 8);

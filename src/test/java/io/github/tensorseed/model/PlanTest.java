@@ -316,6 +316,9 @@ class PlanTest {
   void twoTensorsOfOneName() {
     assertThatThrownBy(() -> Plan.ofTensors(List.of("a:F32[2]=ones()", "a:F32[3]=ones()"))).isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("two tensors are named 'a'");
+    // Each has 2^62 bytes.
+    assertThatThrownBy(() -> Plan.ofTensors(List.of("a:F8_E5M2[4611686018427387904]=ones()", "b:F8_E5M2[4611686018427387904]=ones()")))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("'b'").hasMessageContaining("more than 2^63 - 1 bytes");
   }
 
   /// Ten thousand small tensors: a plan of them takes well under a second.

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,6 +48,11 @@ class RecipeTest {
       "deepnorm | llama-2-7b | model.layers.0.self_attn.q_proj.weight | normal(0, 0.015625)",
       "mup(width_mult=4) | llama-3-8b | model.layers.0.self_attn.q_proj.weight | normal(0, 0.01)",
       "mup(width_mult=4) | llama-3-8b | model.embed_tokens.weight | normal(0, 0.02)",
+      // Where only the inputs grow nothing shrinks: heads and routers.
+      "mup(width_mult=4) | mixtral-8x7b | model.layers.0.block_sparse_moe.gate.weight | normal(0, 0.02)",
+      "mup(width_mult=4) | mixtral-8x7b | model.layers.0.block_sparse_moe.experts.0.w1.weight | normal(0, 0.01)",
+      "mup(width_mult=4) | bert-base-uncased | cls.seq_relationship.weight | normal(0, 0.02)",
+      "mup(width_mult=4) | bert-base-uncased | cls.predictions.transform.dense.weight | normal(0, 0.01)",
       "torch-default | gpt-neox-20b | embed_out.weight | uniform(-0.012757759076995719, 0.012757759076995719)",
       "torch-default | bert-base-uncased | bert.encoder.layer.0.output.dense.bias | uniform(-0.018042195912175808, 0.018042195912175808)",
       "torch-default | bert-base-uncased | bert.embeddings.LayerNorm.bias | zeros()",
@@ -60,6 +66,18 @@ class RecipeTest {
 
   private static double[] numbers(String expression) {
     return Pattern.compile("[0-9.]+").matcher(expression).results().mapToDouble(r -> Double.parseDouble(r.group())).toArray();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"BertForMaskedLM, cls.predictions.decoder.weight, 0.02", "BertForMaskedLM, cls.predictions.transform.dense.weight, 0.01",
+      "ViTForMaskedImageModeling, decoder.0.weight, 0.02"})
+  void mupKeepsHeads(String architecture, String name, double deviation) throws IOException {
+    String config = """
+        {"architectures": ["%s"], "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+         "vocab_size": 10, "max_position_embeddings": 4, "tie_word_embeddings": false}""".formatted(architecture);
+    ModelConfig parsed = ModelConfig.parse("config.json", config.getBytes(StandardCharsets.UTF_8));
+    assertThat(expressions(Plan.of(parsed, null, Recipe.of("mup(width_mult=4)"), List.of())))
+        .containsEntry(name, "normal(0, " + deviation + ")");
   }
 
   /// Every recipe for transformers has a rule for every tensor of every built-in model.
