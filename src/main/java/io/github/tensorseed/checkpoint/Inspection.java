@@ -46,8 +46,7 @@ public record Inspection(List<Finding> tensors) {
     try (Workers workers = new Workers(threads)) {
       @Nullable Accumulator[] parts = new Accumulator[threads];
       for (Checkpoint.Shard shard : checkpoint.shards()) {
-        Map<String, String> metadata = shard.header().metadata();
-        Map<String, String> expressions = Provenance.of(metadata).isPresent() ? Provenance.expressions(metadata) : Map.of();
+        Map<String, String> expressions = Provenance.of(shard).isPresent() ? Provenance.expressions(shard) : Map.of();
         for (StoredTensor tensor : shard.header().tensors()) {
           if (!Values.known(tensor.type())) {
             findings.add(new Finding(tensor, null, Optional.empty(), List.of()));
