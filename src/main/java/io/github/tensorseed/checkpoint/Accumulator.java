@@ -1,19 +1,22 @@
 package io.github.tensorseed.checkpoint;
 
+import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.RandomAccess;
 
 /// Gathers a [Summary] from blocks of values, and from other accumulators, in any order.
 ///
 /// Moments are
 /// central from the start (Pébay's pairwise updates), so a large mean costs no precision. The histogram is kept by the upper 16 bits of
-/// each value in binary32, which needs no range beforehand and is fine to 1 part in 128.
+/// each value in binary32, which needs no range beforehand and is fine to 1 part in 128; what binary32 cannot hold counts as the extreme
+/// of its sign.
 ///
 /// - Source: P. Pébay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
 ///   Sandia report SAND2008-6212.
 final class Accumulator {
   /// This many equal values in a row are no accident of a continuous law.
-  private static final int RUN = 256;
+  static final int RUN = 256;
 
   private static final int CODES = 1 << 16;
 
@@ -30,6 +33,27 @@ final class Accumulator {
   private double m4;
   private long repeated;
   private long firstRepeated = -1;
+
+  boolean isEmpty() {
+    return finite + nans + infinities == 0;
+  }
+
+  /// Forgets everything.
+  void clear() {
+    Arrays.fill(codes, 0);
+    finite = 0;
+    nans = 0;
+    infinities = 0;
+    zeros = 0;
+    min = Double.POSITIVE_INFINITY;
+    max = Double.NEGATIVE_INFINITY;
+    mean = 0;
+    m2 = 0;
+    m3 = 0;
+    m4 = 0;
+    repeated = 0;
+    firstRepeated = -1;
+  }
 
   /// Takes in `count` values of a tensor, whose first is element `start`.
   void add(double[] values, int count, long start) {
@@ -51,7 +75,7 @@ final class Accumulator {
         min = Math.min(min, value);
         max = Math.max(max, value);
         zeros += value == 0 ? 1 : 0;
-        codes[Float.floatToRawIntBits((float) value) >>> 16]++;
+        codes[Float.floatToRawIntBits((float) value) >>> 16]++; // infinity's code is free for what is too large
       } else if (Double.isNaN(value)) {
         nans++;
       } else {
@@ -123,15 +147,35 @@ final class Accumulator {
   private List<Long> histogram() {
     int bins = Summary.BINS;
     long[] counts = new long[bins];
-    double width = (max - min) / bins;
+    double width = max / bins - min / bins;
     for (int code = 0; code < CODES; code++) {
       if (codes[code] > 0) {
         // The middle of the values that share these 16 bits.
-        double value = Float.intBitsToFloat(code << 16 | 0x8000);
-        int bin = width > 0 ? (int) ((value - min) / width) : 0;
+        float middle = Float.intBitsToFloat(code << 16 | 0x8000);
+        double value = Float.isNaN(middle) ? (code < CODES / 2 ? max : min) : middle;
+        int bin = width > 0 ? (int) (value / width - min / width) : 0;
         counts[Math.clamp(bin, 0, bins - 1)] += codes[code];
       }
     }
-    return Arrays.stream(counts).boxed().toList();
+    return new Counts(counts);
+  }
+
+  /// Longs as a list that takes 8 bytes for each.
+  private static final class Counts extends AbstractList<Long> implements RandomAccess {
+    private final long[] counts;
+
+    Counts(long[] counts) {
+      this.counts = counts;
+    }
+
+    @Override
+    public Long get(int index) {
+      return counts[index];
+    }
+
+    @Override
+    public int size() {
+      return counts.length;
+    }
   }
 }

@@ -62,14 +62,14 @@ public final class Checkpoint implements AutoCloseable {
     for (String file : new TreeSet<>(missing.values())) {
       for (StoredTensor tensor : add(directory.resolve(file), LinkOption.NOFOLLOW_LINKS).header().tensors()) {
         if (!missing.remove(tensor.name(), file)) {
-          throw new IOException(tensor.file() + " has tensor '" + Json.printable(tensor.name()) + "', which " + path
+          throw new IOException(tensor.file() + " has tensor '" + Printable.of(tensor.name()) + "', which " + path
               + " does not place there");
         }
       }
     }
     if (!missing.isEmpty()) {
       Map.Entry<String, String> first = Collections.min(missing.entrySet(), Map.Entry.comparingByKey());
-      throw new IOException(path + " places tensor '" + Json.printable(first.getKey()) + "' in " + first.getValue()
+      throw new IOException(path + " places tensor '" + Printable.of(first.getKey()) + "' in " + first.getValue()
           + ", which has none of that name");
     }
   }

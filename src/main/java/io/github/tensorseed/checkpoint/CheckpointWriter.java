@@ -167,7 +167,7 @@ public final class CheckpointWriter {
       return false;
     }
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
-      return Provenance.of(checkpoint.shards().getFirst().header().metadata()).isPresent();
+      return Provenance.of(checkpoint.shards().getFirst()).isPresent();
     } catch (IOException e) {
       return false;
     }

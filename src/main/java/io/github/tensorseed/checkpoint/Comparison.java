@@ -23,8 +23,9 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
   ///
   /// @param kinds the dtypes and shapes, where those differ; else empty
   /// @param element index of the first element that differs, -1 where values could not be compared
-  /// @param differing how many elements differ: in bits, or in value where the dtypes differ
-  /// @param largest the largest absolute difference of two finite values
+  /// @param differing how many elements differ: in bits, or in value where the dtypes differ; bytes of types whose elements are no
+  ///     whole bytes
+  /// @param largest the largest absolute difference of two finite values; NaN for types without values as doubles
   /// @param rootMeanSquare over all elements whose values are finite in both
   public record Difference(String tensor, String kinds, long element, long differing, double largest, double rootMeanSquare) {}
 
@@ -65,8 +66,8 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
     if (!sameShape || !sameType && !values) {
       return Optional.of(new Difference(a.name(), kinds, -1, 0, Double.NaN, Double.NaN));
     }
-    // Types narrower than a byte are compared as bytes.
-    boolean bytes = !values;
+    // Elements that are no whole bytes are compared byte by byte.
+    boolean bytes = a.type().bits() % 8 != 0;
     int widthA = bytes ? 1 : a.type().bits() / 8;
     int widthB = bytes ? 1 : b.type().bits() / 8;
     long elements = bytes ? a.bytes() : a.shape().elements();
@@ -93,8 +94,10 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
         }
         double[] valuesA = new double[count];
         double[] valuesB = new double[count];
-        Values.decode(bytes ? StoredType.U8 : a.type(), partA, count, valuesA);
-        Values.decode(bytes ? StoredType.U8 : b.type(), partB, count, valuesB);
+        if (values) {
+          Values.decode(a.type(), partA, count, valuesA);
+          Values.decode(b.type(), partB, count, valuesB);
+        }
         long at = Long.MAX_VALUE;
         long differing = 0;
         double largest = 0;
@@ -128,6 +131,6 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
       return Optional.empty();
     }
     return Optional.of(new Difference(a.name(), kinds, sum.differing == 0 ? -1 : sum.element, sum.differing,
-        bytes ? Double.NaN : sum.largest, bytes ? Double.NaN : Math.sqrt(sum.squares / Math.max(1, sum.finite))));
+        values ? sum.largest : Double.NaN, values ? Math.sqrt(sum.squares / Math.max(1, sum.finite)) : Double.NaN));
   }
 }

@@ -4,8 +4,10 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Distribution.Moments;
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Initializer;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
+import io.github.tensorseed.WithRow;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -14,8 +16,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /// What is in a checkpoint, tensor by tensor, and what looks wrong there.
@@ -32,28 +34,32 @@ public record Inspection(List<Finding> tensors) {
   /// @param flags what looks wrong
   public record Finding(StoredTensor tensor, @Nullable String expression, Optional<Summary> summary, List<String> flags) {}
 
+  /// Fewer bytes than this may be the same in two tensors by chance.
+  private static final long TWIN_BYTES = 16;
+
   /// Reads all values once.
   ///
   /// @param progress is told of bytes as they are read
   public static Inspection of(Checkpoint checkpoint, int threads, LongConsumer progress) throws IOException {
     List<Finding> findings = new ArrayList<>();
-    Map<Long, String> contents = new HashMap<>();
+    Map<Contents, String> contents = new HashMap<>();
     try (Workers workers = new Workers(threads)) {
+      @Nullable Accumulator[] parts = new Accumulator[threads];
       for (Checkpoint.Shard shard : checkpoint.shards()) {
-        Map<String, String> metadata = shard.header().metadata();
-        Map<String, String> expressions = Provenance.of(metadata).isPresent() ? Provenance.expressions(metadata) : Map.of();
+        Map<String, String> expressions = Provenance.of(shard).isPresent() ? Provenance.expressions(shard) : Map.of();
         for (StoredTensor tensor : shard.header().tensors()) {
           if (!Values.known(tensor.type())) {
             findings.add(new Finding(tensor, null, Optional.empty(), List.of()));
             continue;
           }
-          @Nullable Accumulator[] parts = new Accumulator[threads];
           long checksum = read(checkpoint, tensor, parts, workers, progress);
-          Summary summary = merged(parts);
+          Summary summary = summary(parts);
           String expression = expressions.get(tensor.name());
-          List<String> flags = flags(tensor, expression, summary);
-          if (!summary.isConstant() && summary.count() > 0) {
-            String twin = contents.putIfAbsent(checksum, tensor.name());
+          Optional<Law> law = expression == null ? Optional.empty() : Law.of(expression, tensor);
+          boolean mayRepeat = expression != null && (law.isEmpty() || !law.get().isContinuous());
+          List<String> flags = flags(summary, law, mayRepeat);
+          if (!mayRepeat && !summary.isConstant() && tensor.bytes() >= TWIN_BYTES) {
+            String twin = contents.putIfAbsent(new Contents(tensor.type(), tensor.shape(), checksum), tensor.name());
             if (twin != null) {
               flags.add("the same values as " + twin);
             }
@@ -65,15 +71,16 @@ public record Inspection(List<Finding> tensors) {
     return new Inspection(List.copyOf(findings));
   }
 
+  /// What two tensors of the same values have in common; 64 bits that differ by chance for others.
+  private record Contents(StoredType type, Shape shape, long checksum) {}
+
   /// Sums up the values, and gives a checksum of the bytes that does not depend on the order in which chunks are read.
   ///
-  /// @param parts receives what each worker found, null where one had nothing to do
+  /// @param parts takes what each worker finds; made for a worker that has none
   private static long read(Checkpoint checkpoint, StoredTensor tensor, @Nullable Accumulator[] parts, Workers workers, LongConsumer progress)
       throws IOException {
     int width = tensor.type().bits() / 8;
-    var sum = new Object() {
-      long checksum = 0x9E3779B97F4A7C15L * (31 * tensor.type().name().hashCode() + tensor.shape().hashCode());
-    };
+    AtomicLong checksum = new AtomicLong();
     for (Slice chunk : Slice.of(Shape.of(tensor.shape().elements())).chunks(Workers.CHUNK_BYTES / width)) {
       workers.submit((worker, memory, _) -> {
         int count = (int) chunk.elements();
@@ -81,36 +88,44 @@ public record Inspection(List<Finding> tensors) {
         checkpoint.read(tensor, chunk.start() * width, bytes);
         double[] values = new double[count];
         Values.decode(tensor.type(), bytes, count, values);
-        CRC32C crc = new CRC32C();
-        crc.update(bytes.asByteBuffer());
-        long mixed = (crc.getValue() + chunk.start() * 0x9E3779B97F4A7C15L + 1) * 0xBF58476D1CE4E5B9L;
         Accumulator part = parts[worker];
         if (part == null) {
           part = new Accumulator();
           parts[worker] = part;
         }
         part.add(values, count, chunk.start());
-        synchronized (sum) {
-          sum.checksum += mixed ^ mixed >>> 29;
-        }
+        checksum.addAndGet(Values.checksum(bytes, chunk.start()));
         progress.accept(bytes.byteSize());
       });
     }
     workers.await();
-    return sum.checksum;
+    return checksum.get();
   }
 
-  private static Summary merged(@Nullable Accumulator[] parts) {
-    Accumulator all = new Accumulator();
+  /// Sums up what the workers found, and clears it.
+  private static Summary summary(@Nullable Accumulator[] parts) {
+    Accumulator all = null;
     for (Accumulator part : parts) {
-      if (part != null) {
+      if (part == null || part.isEmpty()) {
+        continue;
+      }
+      if (all == null) {
+        all = part;
+      } else {
         all.add(part);
+        part.clear();
       }
     }
-    return all.summary();
+    if (all == null) {
+      return Summary.EMPTY;
+    }
+    Summary summary = all.summary();
+    all.clear();
+    return summary;
   }
 
-  private static List<String> flags(StoredTensor tensor, @Nullable String expression, Summary summary) {
+  /// @param mayRepeat whether the record explains runs of one value
+  private static List<String> flags(Summary summary, Optional<Law> law, boolean mayRepeat) {
     List<String> flags = new ArrayList<>();
     if (summary.nans() > 0) {
       flags.add(summary.nans() + " NaN");
@@ -118,61 +133,118 @@ public record Inspection(List<Finding> tensors) {
     if (summary.infinities() > 0) {
       flags.add(summary.infinities() + " infinite");
     }
-    if (!summary.isConstant() && summary.repeated() > 0) {
+    if (!mayRepeat && !summary.isConstant() && summary.repeated() > law.map(Law::repeated).orElse(0L)) {
       flags.add(summary.repeated() + " elements in runs of one value, from element " + summary.firstRepeated() + " on: untouched?");
     }
-    if (expression != null && tensor.type().dtype().isPresent() && summary.count() > 0) {
-      law(expression, tensor.shape()).ifPresent(law -> departures(law, tensor.type().dtype().get(), summary, flags));
+    if (summary.count() > 0) {
+      law.ifPresent(recorded -> recorded.departures(summary, flags));
     }
     return flags;
   }
 
-  /// The law that an expression stands for; empty if it stands for another kind of initializer, or for the caller's own.
-  private static Optional<Distribution> law(String expression, Shape shape) {
-    try {
-      return Expression.parse(expression).resolve(shape) instanceof Distribution law ? Optional.of(law) : Optional.empty();
-    } catch (IllegalArgumentException _) {
-      return Optional.empty();
-    }
-  }
+  /// What a file records of a tensor: a distribution, and rows that it does not reach.
+  ///
+  /// @param rows the values of rows that have one value each, by their indices
+  private record Law(Distribution rest, Map<Long, Double> rows, Shape shape, DType dtype) {
 
-  /// Flags moments that the law would hardly give, and values outside its bounds.
-  private static void departures(Distribution law, DType dtype, Summary summary, List<String> flags) {
-    Moments moments = law.moments();
-    double n = summary.count();
-    double unit = roundingUnit(dtype);
-    double step = dtype == DType.F64 ? Double.MIN_VALUE : dtype.widen(1);
-    double mean = Math.abs(summary.mean() - moments.mean());
-    // Rounding moves every value by at most `slack`, and adds at most its square to the variance.
-    double slack = unit * Math.max(Math.abs(summary.min()), Math.abs(summary.max())) + step;
-    if (mean > SIGMAS * moments.std() / Math.sqrt(n) + slack * (law instanceof Distribution.Constant ? 1 : 1 / Math.sqrt(n))) {
-      flags.add(departure("mean", summary.mean(), moments.mean(), law));
+    /// Empty for other kinds of initializers, and for the caller's own.
+    static Optional<Law> of(String expression, StoredTensor tensor) {
+      Map<Long, Double> rows = new HashMap<>();
+      Initializer initializer;
+      try {
+        initializer = Expression.parse(expression).resolve(tensor.shape());
+      } catch (IllegalArgumentException _) {
+        return Optional.empty();
+      }
+      while (initializer instanceof WithRow(Initializer inner, long row, double value)) {
+        rows.putIfAbsent(row, value); // the last one that is written is the outermost
+        initializer = inner;
+      }
+      return initializer instanceof Distribution rest && tensor.type().dtype().isPresent()
+          ? Optional.of(new Law(rest, rows, tensor.shape(), tensor.type().dtype().get()))
+          : Optional.empty();
     }
-    double relative = Math.sqrt(Math.max(summary.excessKurtosis() + 2, 1) / (4 * n));
-    double noise = unit * unit + step * step / Math.max(moments.std() * moments.std(), Double.MIN_NORMAL);
-    if (n > 1 && Math.abs(summary.std() - moments.std()) > moments.std() * (SIGMAS * (relative + 1 / n) + noise) + step * 0x1p-20) {
-      flags.add(departure("std", summary.std(), moments.std(), law));
-    }
-    double low = switch (law) {
-      case Distribution.Uniform(double least, _) -> least;
-      case Distribution.TruncatedNormal truncated -> truncated.low();
-      default -> Double.NEGATIVE_INFINITY;
-    };
-    double high = switch (law) {
-      case Distribution.Uniform(_, double greatest) -> greatest;
-      case Distribution.TruncatedNormal truncated -> truncated.high();
-      default -> Double.POSITIVE_INFINITY;
-    };
-    if (summary.min() < low - slack) {
-      flags.add(departure("least value", summary.min(), low, law));
-    }
-    if (summary.max() > high + slack) {
-      flags.add(departure("greatest value", summary.max(), high, law));
-    }
-  }
 
-  private static String departure(String what, double found, double expected, Distribution law) {
-    return String.format(Locale.ROOT, "departs from %s: %s %.6g, expected %.6g", law, what, found, expected);
+    /// Whether neighbours, or two tensors, have the same values by a rare accident only: not so if the dtype has few for the law.
+    boolean isContinuous() {
+      Moments moments = rest.moments();
+      return !(rest instanceof Distribution.Constant) && !(rest instanceof Distribution.Signs)
+          && moments.std() > 2 * roundingUnit(dtype) * Math.abs(moments.mean()) + step();
+    }
+
+    /// How many elements the rows put into runs of one value, at most: a row's own, and fewer than make a run beside it.
+    long repeated() {
+      return rows.isEmpty() ? 0 : rows.size() * (shape.elements() / shape.extent(0) + Accumulator.RUN - 1);
+    }
+
+    private double step() {
+      return dtype == DType.F64 ? Double.MIN_VALUE : dtype.widen(1);
+    }
+
+    /// The share of the elements that one row has.
+    private double share() {
+      return rows.isEmpty() ? 0 : 1.0 / shape.extent(0);
+    }
+
+    /// Of the whole tensor: the law's, mixed with the rows.
+    private Moments moments() {
+      Moments inner = rest.moments();
+      if (rows.isEmpty()) {
+        return inner;
+      }
+      double left = 1 - rows.size() * share();
+      double mean = left * inner.mean() + share() * rows.values().stream().mapToDouble(Double::doubleValue).sum();
+      double variance = left * (inner.std() * inner.std() + (inner.mean() - mean) * (inner.mean() - mean))
+          + share() * rows.values().stream().mapToDouble(value -> (value - mean) * (value - mean)).sum();
+      return new Moments(mean, Math.sqrt(variance));
+    }
+
+    /// Flags moments that the law would hardly give, and values outside its bounds.
+    void departures(Summary summary, List<String> flags) {
+      Moments moments = moments();
+      double n = summary.count();
+      double unit = roundingUnit(dtype);
+      double step = step();
+      double fixed = rows.size() * share();
+      double mean = Math.abs(summary.mean() - moments.mean());
+      // Rounding moves every value by at most `slack`, and adds at most its square to the variance. It does so at random, but for
+      // constants.
+      double slack = unit * Math.max(Math.abs(summary.min()), Math.abs(summary.max())) + step;
+      double rounding = slack * (rest instanceof Distribution.Constant ? 1 : 1 / Math.sqrt(n) + fixed);
+      if (mean > SIGMAS * rest.moments().std() / Math.sqrt(n) + rounding) {
+        flags.add(departure("mean", summary.mean(), moments.mean()));
+      }
+      double relative = Math.sqrt(Math.max(summary.excessKurtosis() + 2, 1) / (4 * n));
+      double noise = unit * unit + step * step / Math.max(moments.std() * moments.std(), Double.MIN_NORMAL);
+      double tolerance = moments.std() * (SIGMAS * (relative + 1 / n) + noise) + step * 0x1p-20 + 2 * slack * Math.sqrt(fixed);
+      if (n > 1 && Math.abs(summary.std() - moments.std()) > tolerance) {
+        flags.add(departure("std", summary.std(), moments.std()));
+      }
+      double low = switch (rest) {
+        case Distribution.Uniform(double least, _) -> least;
+        case Distribution.TruncatedNormal truncated -> truncated.low();
+        default -> Double.NEGATIVE_INFINITY;
+      };
+      double high = switch (rest) {
+        case Distribution.Uniform(_, double greatest) -> greatest;
+        case Distribution.TruncatedNormal truncated -> truncated.high();
+        default -> Double.POSITIVE_INFINITY;
+      };
+      for (double value : rows.values()) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+      if (summary.min() < low - slack) {
+        flags.add(departure("least value", summary.min(), low));
+      }
+      if (summary.max() > high + slack) {
+        flags.add(departure("greatest value", summary.max(), high));
+      }
+    }
+
+    private String departure(String what, double found, double expected) {
+      return String.format(Locale.ROOT, "departs from %s: %s %.6g, expected %.6g", rest, what, found, expected);
+    }
   }
 
   /// The largest relative error of rounding to nearest.

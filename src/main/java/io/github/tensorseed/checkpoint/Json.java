@@ -27,8 +27,6 @@ final class Json implements AutoCloseable {
   /// Characters of the longest string.
   static final int MAX_STRING = 1 << 23;
 
-  private static final int MAX_SHOWN = 1000;
-
   static final JsonFactory FACTORY = JsonFactory.builder()
       .streamReadConstraints(StreamReadConstraints.builder()
           .maxNestingDepth(16).maxNameLength(MAX_NAME).maxStringLength(MAX_STRING).maxNumberLength(100).build())
@@ -41,7 +39,7 @@ final class Json implements AutoCloseable {
 
   /// Heap that the contents of files may take, in bytes.
   static final class Budget {
-    private static final long BYTES = 128L << 20;
+    private static final long BYTES = 64L << 20;
     private long left = BYTES;
   }
 
@@ -206,13 +204,7 @@ final class Json implements AutoCloseable {
   }
 
   private IOException malformed(String rule, @Nullable Throwable cause) {
-    return new IOException(source + ", character " + parser.currentLocation().getCharOffset() + ": " + printable(rule), cause);
-  }
-
-  /// `text`, which may quote a file, without what would steer a terminal and not endlessly long.
-  static String printable(String text) {
-    String plain = text.replaceAll("\\p{Cntrl}", "?");
-    return plain.length() <= MAX_SHOWN ? plain : plain.substring(0, MAX_SHOWN) + "...";
+    return new IOException(source + ", character " + parser.currentLocation().getCharOffset() + ": " + Printable.of(rule), cause);
   }
 
   @Override

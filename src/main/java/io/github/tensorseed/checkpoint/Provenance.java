@@ -29,36 +29,47 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   public static final String CONFIG_KEY = "tensorseed_version";
 
   static final String VERSION_KEY = "tensorseed.version";
+  private static final String FORMAT_KEY = "format";
   private static final String STREAM_KEY = "tensorseed.stream";
-  private static final String SEED_KEY = "tensorseed.seed";
+  static final String SEED_KEY = "tensorseed.seed";
   private static final String SHARD_SIZE_KEY = "tensorseed.shard_size";
-  private static final String PLAN_KEY = "tensorseed.plan";
+  static final String PLAN_KEY = "tensorseed.plan";
   private static final String TENSORS_KEY = "tensorseed.tensors";
 
-  /// What `metadata` says; empty if it is not of a file of ours.
+  /// Whether a header's metadata are kept under this key.
+  static boolean isKey(String key) {
+    return key.equals(FORMAT_KEY) || key.startsWith("tensorseed.");
+  }
+
+  /// What the metadata of a file say; empty if it is not of ours.
   ///
-  /// @throws IOException if it is of one, but damaged
-  public static Optional<Provenance> of(Map<String, String> metadata) throws IOException {
-    String version = metadata.get(VERSION_KEY);
+  /// @throws IOException if it is, but damaged
+  public static Optional<Provenance> of(Checkpoint.Shard shard) throws IOException {
+    String version = shard.header().metadata().get(VERSION_KEY);
     if (version == null) {
       return Optional.empty();
     }
     return Optional.of(new Provenance(
         version,
-        Math.toIntExact(Math.clamp(number(metadata, STREAM_KEY), -1, Integer.MAX_VALUE)),
-        number(metadata, SEED_KEY),
-        number(metadata, SHARD_SIZE_KEY),
-        text(metadata, PLAN_KEY)));
+        Math.toIntExact(Math.clamp(number(shard, STREAM_KEY), -1, Integer.MAX_VALUE)),
+        number(shard, SEED_KEY),
+        number(shard, SHARD_SIZE_KEY),
+        text(shard, PLAN_KEY)));
   }
 
-  /// The expression of each tensor, by its name, from the metadata of a file of ours.
+  /// The expression of each tensor of a file of ours, by its name.
   ///
-  /// @throws IOException if they are missing or malformed
-  public static Map<String, String> expressions(Map<String, String> metadata) throws IOException {
+  /// @throws IOException if they are missing or malformed, or if the file lacks a tensor that they name
+  public static Map<String, String> expressions(Checkpoint.Shard shard) throws IOException {
+    Map<String, String> names = new HashMap<>(); // the file's own strings, so that what is kept here takes no more room than they
+    shard.header().tensors().forEach(tensor -> names.put(tensor.name(), tensor.name()));
     Map<String, String> expressions = new HashMap<>();
-    try (Json json = Json.of("metadata " + TENSORS_KEY, text(metadata, TENSORS_KEY))) {
-      json.object("the value", expression -> json.strings("'" + expression + "'", name -> {
-        json.keep(name, 0);
+    try (Json json = Json.of(shard.file() + ": metadata " + TENSORS_KEY, text(shard, TENSORS_KEY))) {
+      json.object("the value", expression -> json.strings("'" + expression + "'", listed -> {
+        String name = names.get(listed);
+        if (name == null) {
+          throw json.malformed("tensor '" + listed + "' has an expression, and the file has no such tensor");
+        }
         if (expressions.put(name, expression) != null) {
           throw json.malformed("tensor '" + name + "' has two expressions");
         }
@@ -68,10 +79,28 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     return expressions;
   }
 
+  /// Why a file of this provenance and one of `other` are not of one run, whatever the plan; empty if they may be.
+  ///
+  /// @param where words for this file, to stand behind a value
+  /// @param elsewhere the same for the other
+  Optional<String> difference(String where, Provenance other, String elsewhere) {
+    if (stream != other.stream) {
+      return Optional.of("stream version " + stream + " " + where + ", " + other.stream + " " + elsewhere);
+    }
+    if (!version.equals(other.version)) {
+      return Optional.of("version " + Printable.of(version) + " of tensorseed " + where + ", " + Printable.of(other.version) + " "
+          + elsewhere);
+    }
+    if (seed != other.seed) {
+      return Optional.of("seed " + seed + " " + where + ", " + other.seed + " " + elsewhere);
+    }
+    return Optional.empty();
+  }
+
   /// The metadata of a file that has these tensors.
   SortedMap<String, String> metadata(List<TensorSpec> tensors) {
     SortedMap<String, String> metadata = new TreeMap<>();
-    metadata.put("format", "pt");
+    metadata.put(FORMAT_KEY, "pt");
     metadata.put(VERSION_KEY, version);
     metadata.put(STREAM_KEY, Integer.toString(stream));
     metadata.put(SEED_KEY, Long.toString(seed));
@@ -94,20 +123,20 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     return metadata;
   }
 
-  private static String text(Map<String, String> metadata, String key) throws IOException {
-    String text = metadata.get(key);
+  private static String text(Checkpoint.Shard shard, String key) throws IOException {
+    String text = shard.header().metadata().get(key);
     if (text == null) {
-      throw new IOException("metadata has " + VERSION_KEY + ", but no " + key);
+      throw new IOException(shard.file() + ": metadata has " + VERSION_KEY + ", but no " + key);
     }
     return text;
   }
 
-  private static long number(Map<String, String> metadata, String key) throws IOException {
-    String text = text(metadata, key);
+  private static long number(Checkpoint.Shard shard, String key) throws IOException {
+    String text = text(shard, key);
     try {
       return Long.parseLong(text);
     } catch (NumberFormatException e) {
-      throw new IOException("metadata " + key + " = '" + text + "' is not a 64-bit integer", e);
+      throw new IOException(shard.file() + ": metadata " + key + " = '" + Printable.of(text) + "' is not a 64-bit integer", e);
     }
   }
 }

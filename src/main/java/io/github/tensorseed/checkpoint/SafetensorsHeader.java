@@ -26,7 +26,7 @@ import java.util.stream.Collectors;
 ///
 /// The values follow at once, each tensor behind the other without holes, to the end of the file.
 ///
-/// @param metadata free text under free keys
+/// @param metadata what is there under the keys `format` and `tensorseed.*`; other keys are read past, whatever they hold
 /// @param tensors in the order of their values
 /// @param bytes of the header, with the 8 of its length
 public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor> tensors, long bytes) {
@@ -55,6 +55,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
     Map<String, String> metadata = new LinkedHashMap<>();
     List<StoredTensor> tensors = new ArrayList<>();
     Set<String> names = new HashSet<>();
+    Set<String> keys = new HashSet<>();
     try (Json json = new Json(file + ": header", new Range(channel, Long.BYTES, length), budget)) {
       json.object("the header", name -> {
         if (!names.add(name)) {
@@ -65,8 +66,11 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
             String value = json.string("'" + key + "' of " + METADATA);
             json.keep(key, 0);
             json.keep(value, 0);
-            if (metadata.put(key, value) != null) {
+            if (!keys.add(key)) {
               throw json.malformed("'" + key + "' of " + METADATA + " is there twice");
+            }
+            if (Provenance.isKey(key)) {
+              metadata.put(key, value);
             }
           });
         } else {
@@ -79,7 +83,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
     long end = data;
     for (StoredTensor tensor : tensors) {
       if (tensor.offset() != end) {
-        throw new IOException(file + ": tensor '" + Json.printable(tensor.name()) + "' begins at offset "
+        throw new IOException(file + ": tensor '" + Printable.of(tensor.name()) + "' begins at offset "
             + (tensor.offset() - data) + " of the data; "
             + (tensor.offset() < end ? "the one before reaches to " : "there is a hole from ") + (end - data));
       }
@@ -164,7 +168,14 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       out.write(' ');
     }
     int length = out.size() - Long.BYTES;
-    if (length > MAX_LENGTH || metadata.values().stream().anyMatch(text -> text.length() > Json.MAX_STRING)) {
+    for (Map.Entry<String, String> entry : metadata.entrySet()) {
+      if (entry.getValue().length() > Json.MAX_STRING) {
+        throw new IllegalArgumentException("a file of " + tensors.size() + " tensors needs " + entry.getValue().length()
+            + " characters under '" + entry.getKey() + "' of its metadata, and " + Json.MAX_STRING
+            + " are read again; choose a smaller shard size");
+      }
+    }
+    if (length > MAX_LENGTH) {
       throw new IllegalArgumentException("a file of " + tensors.size() + " tensors needs a header of " + length
           + " bytes, which is more than readers accept; choose a smaller shard size");
     }

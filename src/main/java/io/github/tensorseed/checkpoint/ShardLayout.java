@@ -151,6 +151,8 @@ public final class ShardLayout {
       json.writeStartObject();
       json.writeObjectFieldStart("metadata");
       json.writeStringField(Provenance.VERSION_KEY, provenance.version());
+      json.writeStringField(Provenance.SEED_KEY, Long.toString(provenance.seed()));
+      json.writeStringField(Provenance.PLAN_KEY, provenance.plan());
       json.writeNumberField("total_parameters", parameters);
       json.writeNumberField("total_size", bytes);
       json.writeEndObject();

@@ -168,10 +168,10 @@ final class Target implements AutoCloseable {
           return new Found(true, Optional.empty());
         }
         SafetensorsHeader header = SafetensorsHeader.read(path, channel, new Json.Budget());
-        Optional<Provenance> provenance = Provenance.of(header.metadata());
+        Optional<Provenance> provenance = Provenance.of(new Checkpoint.Shard(path, header));
         return provenance.isEmpty()
             ? Found.foreign("tensorseed did not write it")
-            : new Found(true, Optional.of(difference(header, provenance.get())));
+            : new Found(true, Optional.of(difference(new Checkpoint.Shard(path, header), provenance.get())));
       }
     } catch (IOException e) {
       return Found.foreign(e.getMessage());
@@ -192,23 +192,18 @@ final class Target implements AutoCloseable {
     return Arrays.equals(header, there.array());
   }
 
-  private String difference(SafetensorsHeader header, Provenance there) throws IOException {
+  private String difference(Checkpoint.Shard found, Provenance there) throws IOException {
     Provenance here = layout.provenance();
-    if (there.stream() != here.stream()) {
-      return "stream version " + there.stream() + " there, " + here.stream() + " here";
-    }
-    if (!there.version().equals(here.version())) {
-      return "version " + there.version() + " of tensorseed there, " + here.version() + " here";
-    }
-    if (there.seed() != here.seed()) {
-      return "seed " + there.seed() + " there, " + here.seed() + " here";
+    Optional<String> made = there.difference("there", here, "here");
+    if (made.isPresent()) {
+      return made.get();
     }
     Map<String, TensorSpec> plan = new HashMap<>();
     layout.shards().forEach(shard -> shard.tensors().forEach(tensor -> plan.put(tensor.name(), tensor)));
-    Map<String, String> expressions = Provenance.expressions(header.metadata());
-    for (StoredTensor stored : header.tensors()) {
+    Map<String, String> expressions = Provenance.expressions(found);
+    for (StoredTensor stored : found.header().tensors()) {
       TensorSpec tensor = plan.get(stored.name());
-      String what = "tensor '" + Json.printable(stored.name()) + "' ";
+      String what = "tensor '" + Printable.of(stored.name()) + "' ";
       if (tensor == null) {
         return what + "is not in this plan";
       }
@@ -219,7 +214,7 @@ final class Target implements AutoCloseable {
         return what + "has shape " + stored.shape() + " there, " + tensor.shape() + " here";
       }
       if (!tensor.expression().equals(expressions.get(stored.name()))) {
-        String expression = Json.printable(expressions.getOrDefault(stored.name(), "nothing"));
+        String expression = Printable.of(expressions.getOrDefault(stored.name(), "nothing"));
         return what + "is " + expression + " there, " + tensor.expression() + " here";
       }
     }
@@ -249,7 +244,13 @@ final class Target implements AutoCloseable {
   void finish() throws IOException {
     for (Map.Entry<String, byte[]> text : texts.entrySet()) {
       Path path = directory.resolve(text.getKey());
-      if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS) || !holds(path, text.getValue())) {
+      boolean there = Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+      if (there && !holds(path, text.getValue())) {
+        // It was not there, or the same, when this run began.
+        throw new IOException(path + ": while this run was writing, another put a different text there; parts of one checkpoint need the"
+            + " same seed, plan and shard size");
+      }
+      if (!there) {
         DurableFile.write(path, temporary(text.getKey()), channel -> {
           ByteBuffer bytes = ByteBuffer.wrap(text.getValue());
           while (bytes.hasRemaining()) {

@@ -57,4 +57,23 @@ final class Values {
   static boolean differ(MemorySegment a, MemorySegment b, long index, int width) {
     return MemorySegment.mismatch(a, index * width, (index + 1) * width, b, index * width, (index + 1) * width) >= 0;
   }
+
+  /// 64 bits that depend on every byte and on `start`, and differ by chance for other bytes. Not for use against an adversary.
+  static long checksum(MemorySegment bytes, long start) {
+    long hash = mixed(start + 1);
+    long at = 0;
+    for (; at <= bytes.byteSize() - Long.BYTES; at += Long.BYTES) {
+      hash = mixed(hash ^ bytes.get(LONG, at));
+    }
+    for (; at < bytes.byteSize(); at++) {
+      hash = mixed(hash ^ bytes.get(ValueLayout.JAVA_BYTE, at));
+    }
+    return hash;
+  }
+
+  /// One to one.
+  private static long mixed(long bits) {
+    long product = bits * 0x9E3779B97F4A7C15L;
+    return product ^ product >>> 32;
+  }
 }

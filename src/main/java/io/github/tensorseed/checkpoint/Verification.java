@@ -17,7 +17,8 @@ import java.util.function.LongConsumer;
 /// @param tensors how many were compared
 /// @param bytes how many were compared
 /// @param faults those that are not as promised
-public record Verification(int tensors, long bytes, List<Fault> faults) {
+/// @param conflicts which files are not of one run, and why
+public record Verification(int tensors, long bytes, List<Fault> faults, List<String> conflicts) {
 
   /// A tensor that is not what the metadata says.
   ///
@@ -36,36 +37,55 @@ public record Verification(int tensors, long bytes, List<Fault> faults) {
   public static Verification of(Checkpoint checkpoint, Map<String, Expression.Definition> own, Device device, int threads,
       LongConsumer progress) throws IOException {
     List<Fault> faults = new ArrayList<>();
+    List<String> conflicts = new ArrayList<>();
     int tensors = 0;
     long bytes = 0;
     try (Workers workers = new Workers(threads)) {
       for (Checkpoint.Shard shard : checkpoint.shards()) {
-        Map<String, String> metadata = shard.header().metadata();
-        Provenance provenance = Provenance.of(metadata).orElseThrow(() -> new IOException(
-            shard.file() + " has no record of how it was made in its metadata; only files that tensorseed wrote can be verified"));
+        Provenance provenance = provenance(shard);
         if (provenance.stream() != RandomStream.STREAM_VERSION) {
           throw new IOException(shard.file() + " was made with version " + provenance.stream() + " of the stream, and this is version "
-              + RandomStream.STREAM_VERSION + "; verify it with the tensorseed that made it (" + provenance.version() + ")");
+              + RandomStream.STREAM_VERSION + "; verify it with the tensorseed that made it (" + Printable.of(provenance.version()) + ")");
         }
-        Map<String, String> expressions = Provenance.expressions(metadata);
+        conflict(checkpoint.shards().getFirst(), shard, provenance).ifPresent(conflicts::add);
+        Map<String, String> expressions = Provenance.expressions(shard);
         for (StoredTensor tensor : shard.header().tensors()) {
           String expression = expressions.get(tensor.name());
           if (expression == null) {
-            throw new IOException(shard.file() + ": the metadata has no expression for tensor '" + tensor.name() + "'");
+            throw new IOException(shard.file() + ": the metadata has no expression for tensor '" + Printable.of(tensor.name()) + "'");
           }
-          TensorSpec spec = new TensorSpec(tensor.name(), tensor.type(), tensor.shape(), Expression.parse(expression, own));
-          compare(checkpoint, tensor, spec, provenance.seed(), device, workers, progress).ifPresent(faults::add);
+          try {
+            TensorSpec spec = new TensorSpec(tensor.name(), tensor.type(), tensor.shape(), Expression.parse(expression, own));
+            compare(checkpoint, tensor, spec, provenance.seed(), device, workers, progress).ifPresent(faults::add);
+          } catch (IllegalArgumentException e) {
+            throw new IOException(shard.file() + ": the expression of tensor '" + Printable.of(tensor.name()) + "' cannot be: "
+                + Printable.of(String.valueOf(e.getMessage())), e);
+          }
           tensors++;
           bytes += tensor.bytes();
         }
-        for (String name : expressions.keySet()) {
-          if (shard.header().tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {
-            throw new IOException(shard.file() + ": the metadata names tensor '" + name + "', which the file has not");
-          }
-        }
       }
     }
-    return new Verification(tensors, bytes, List.copyOf(faults));
+    return new Verification(tensors, bytes, List.copyOf(faults), List.copyOf(conflicts));
+  }
+
+  private static Provenance provenance(Checkpoint.Shard shard) throws IOException {
+    return Provenance.of(shard).orElseThrow(() -> new IOException(
+        shard.file() + " has no record of how it was made in its metadata; only files that tensorseed wrote can be verified"));
+  }
+
+  /// Why `shard` is of another run than the first file.
+  private static Optional<String> conflict(Checkpoint.Shard first, Checkpoint.Shard shard, Provenance made) throws IOException {
+    Provenance other = provenance(first);
+    String here = "in " + shard.file().getFileName();
+    String there = "in " + first.file().getFileName();
+    return made.difference(here, other, there)
+        .or(() -> made.shardSize() == other.shardSize()
+            ? Optional.empty()
+            : Optional.of("shard size " + made.shardSize() + " " + here + ", " + other.shardSize() + " " + there))
+        .or(() -> made.plan().equals(other.plan())
+            ? Optional.empty()
+            : Optional.of("plan " + Printable.of(made.plan()) + " " + here + ", " + Printable.of(other.plan()) + " " + there));
   }
 
   private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, TensorSpec spec, long seed, Device device,

@@ -2,6 +2,7 @@ package io.github.tensorseed.cli;
 
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.Comparison;
+import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -48,8 +49,8 @@ final class DiffCommand implements Callable<Integer> {
     if (json) {
       out.println(Json.text(comparison));
     } else {
-      comparison.onlyFirst().forEach(name -> out.println(name + ": only in " + first));
-      comparison.onlySecond().forEach(name -> out.println(name + ": only in " + second));
+      comparison.onlyFirst().forEach(name -> out.println(Printable.of(name) + ": only in " + first));
+      comparison.onlySecond().forEach(name -> out.println(Printable.of(name) + ": only in " + second));
       comparison.differences().forEach(difference -> out.println(text(difference)));
       out.println(Units.count(comparison.same(), "tensor") + " the same, " + comparison.differences().size() + " different, "
           + (comparison.onlyFirst().size() + comparison.onlySecond().size()) + " in one only");
@@ -58,7 +59,7 @@ final class DiffCommand implements Callable<Integer> {
   }
 
   private static String text(Comparison.Difference difference) {
-    StringBuilder text = new StringBuilder(difference.tensor()).append(':');
+    StringBuilder text = new StringBuilder(Printable.of(difference.tensor())).append(':');
     if (!difference.kinds().isEmpty()) {
       text.append(' ').append(difference.kinds());
     }

@@ -35,7 +35,7 @@ final class HtmlReport {
     long flagged = inspection.tensors().stream().filter(finding -> !finding.flags().isEmpty()).count();
     page.append("<p>").append(Units.count(inspection.tensors().size(), "tensor")).append(", ").append(flagged).append(" flagged</p>\n");
     page.append("<table><thead><tr><th>tensor</th><th>histogram</th><th class=n>mean</th><th class=n>std</th><th class=n>skewness</th>"
-        + "<th class=n>excess kurtosis</th><th class=n>min</th><th class=n>max</th><th class=n>zeros</th></tr></thead><tbody>\n");
+        + "<th class=n>excess kurtosis</th><th class=n>min</th><th class=n>max</th><th class=n>zeros</th><th class=n>nan/inf</th></tr></thead><tbody>\n");
     for (Inspection.Finding finding : inspection.tensors()) {
       row(page, finding);
     }
@@ -60,9 +60,10 @@ final class HtmlReport {
           summary.max()}) {
         page.append("<td class=n>").append(String.format(Locale.ROOT, "%.5g", value)).append("</td>");
       }
-      page.append("<td class=n>").append(Units.count(summary.zeros())).append("</td>");
+      page.append("<td class=n>").append(Units.count(summary.zeros())).append("</td><td class=n>").append(Units.count(summary.nans()))
+          .append('/').append(Units.count(summary.infinities())).append("</td>");
     } else {
-      page.append("</td><td colspan=7></td>");
+      page.append("</td><td colspan=8></td>");
     }
     page.append("</tr>\n");
   }

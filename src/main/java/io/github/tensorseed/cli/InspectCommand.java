@@ -2,6 +2,7 @@ package io.github.tensorseed.cli;
 
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.Inspection;
+import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.Summary;
 import java.io.IOException;
@@ -25,6 +26,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footer = {
+      "",
+      "Skewness and excess kurtosis are in the reports of --html and --json only.",
       "",
       "Flagged are NaN and infinite values, long runs of one value (memory that nobody filled), tensors with the same values, and",
       "moments or extremes that the recorded law would hardly give. Exit code 1 if anything is flagged.",
@@ -78,23 +81,24 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private static void print(Inspection inspection, PrintWriter out) {
-    Table table = new Table("name", "dtype", "shape", "mean", "std", "min", "max", "zeros", "histogram", "law").right(3, 4, 5, 6, 7);
+    Table table = new Table("name", "dtype", "shape", "mean", "std", "min", "max", "zeros", "nan/inf", "histogram", "law")
+        .right(3, 4, 5, 6, 7, 8);
     for (Inspection.Finding finding : inspection.tensors()) {
       StoredTensor tensor = finding.tensor();
       String law = finding.expression() == null ? "" : finding.expression();
       if (finding.summary().isEmpty()) {
-        table.row(tensor.name(), tensor.type().name(), tensor.shape().toString(), "", "", "", "", "", "", law);
+        table.row(tensor.name(), tensor.type().name(), tensor.shape().toString(), "", "", "", "", "", "", "", law);
       } else {
         Summary summary = finding.summary().get();
         table.row(tensor.name(), tensor.type().name(), tensor.shape().toString(), Units.number(summary.mean()),
             Units.number(summary.std()), Units.number(summary.min()), Units.number(summary.max()), Units.count(summary.zeros()),
-            spark(summary), law);
+            Units.count(summary.nans()) + "/" + Units.count(summary.infinities()), spark(summary), law);
       }
     }
     table.print(out);
     for (Inspection.Finding finding : inspection.tensors()) {
       for (String flag : finding.flags()) {
-        out.println("! " + finding.tensor().name() + ": " + flag);
+        out.println("! " + Printable.of(finding.tensor().name()) + ": " + Printable.of(flag));
       }
     }
   }

@@ -1,7 +1,9 @@
 package io.github.tensorseed.cli;
 
+import io.github.tensorseed.checkpoint.Printable;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// Rows of text in columns as wide as they need to be.
@@ -22,8 +24,9 @@ final class Table {
     return this;
   }
 
+  /// @param cells may be from a file: what a terminal should not have is replaced
   void row(String... cells) {
-    rows.add(cells);
+    rows.add(Arrays.stream(cells).map(Printable::of).toArray(String[]::new));
   }
 
   void print(PrintWriter out) {

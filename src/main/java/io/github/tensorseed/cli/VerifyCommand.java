@@ -2,6 +2,7 @@ package io.github.tensorseed.cli;
 
 import io.github.tensorseed.Device;
 import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.Verification;
 import java.io.IOException;
@@ -22,7 +23,8 @@ import picocli.CommandLine.Spec;
     description = "Makes all values of a checkpoint again, from what its files say of themselves, and compares the bits.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    footer = {"", "Exit code 1 if a tensor differs: each is named with the first element that does."})
+    footer = {"", "Exit code 1 if a tensor differs: each is named with the first element that does; and if the files are of",
+      "different runs."})
 final class VerifyCommand implements Callable<Integer> {
   @Spec CommandSpec spec = CommandSpec.create();
 
@@ -46,14 +48,21 @@ final class VerifyCommand implements Callable<Integer> {
     if (json) {
       out.println(Json.text(verification));
     } else {
+      verification.conflicts().forEach(conflict -> out.println("files of different runs: " + conflict));
       for (Verification.Fault fault : verification.faults()) {
-        out.println(fault.tensor() + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found() + " and should be "
+        out.println(Printable.of(fault.tensor()) + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found() + " and should be "
             + fault.expected() + "; " + Units.count(fault.differing(), "element") + " in all");
       }
       out.println(path + ": " + Units.count(verification.tensors(), "tensor") + ", " + Units.bytes(verification.bytes()) + "; "
-          + (verification.faults().isEmpty() ? "every bit is as the seed makes it" : Units.count(verification.faults().size(), "tensor")
-              + " not as the seed makes them"));
+          + verdict(verification));
     }
-    return verification.faults().isEmpty() ? 0 : Main.FAILED_CHECK;
+    return verification.faults().isEmpty() && verification.conflicts().isEmpty() ? 0 : Main.FAILED_CHECK;
+  }
+
+  private static String verdict(Verification verification) {
+    if (!verification.faults().isEmpty()) {
+      return Units.count(verification.faults().size(), "tensor") + " not as the seed makes them";
+    }
+    return verification.conflicts().isEmpty() ? "every bit is as the seed makes it" : "the files are not of one run";
   }
 }

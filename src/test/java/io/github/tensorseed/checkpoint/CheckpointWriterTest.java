@@ -85,8 +85,8 @@ class CheckpointWriterTest {
         var metadata = shard.header().metadata();
         assertThat(metadata).containsEntry("format", "pt").containsEntry("tensorseed.seed", Long.toString(seed))
             .containsEntry("tensorseed.stream", "1");
-        assertThat(Provenance.of(metadata)).isPresent();
-        var expressions = Provenance.expressions(metadata);
+        assertThat(Provenance.of(shard)).isPresent();
+        var expressions = Provenance.expressions(shard);
         assertThat(expressions).hasSameSizeAs(shard.header().tensors());
         assertThat(shard.header().tensors()).allMatch(tensor -> "normal(0, 0.02)".equals(expressions.get(tensor.name())));
       }

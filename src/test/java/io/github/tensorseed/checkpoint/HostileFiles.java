@@ -32,28 +32,13 @@ final class HostileFiles {
       }
       out.print('}');
     });
-    open(folder, "200000 tensors", "a.safetensors", out -> {
-      out.print('{');
-      for (int i = 0; i < 200_000; i++) {
-        out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":"
-            + "{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
-      }
-      out.print('}');
-    });
+    open(folder, "200000 tensors", "a.safetensors", HostileFiles::manyTensors);
     open(folder, "a string of 90 MB", "a.safetensors", out -> {
       out.print("{\"__metadata__\":{\"a\":\"");
       repeat(out, "a\u00e9", 30_000_000);
       out.print("\"}}");
     });
-    open(folder, "strings of 8 M characters", "a.safetensors", out -> {
-      out.print("{\"__metadata__\":{");
-      for (int i = 0; i < 11; i++) {
-        out.print((i == 0 ? "" : ",") + "\"" + i + "\":\"\u20ac");
-        repeat(out, "a", (1 << 23) - 1);
-        out.print('"');
-      }
-      out.print("}}");
-    });
+    open(folder, "strings of 8 M characters", "a.safetensors", out -> longStrings(out, 11));
     open(folder, "a name of 90 MB", "a.safetensors", out -> {
       out.print("{\"");
       repeat(out, "a", 90_000_000);
@@ -80,6 +65,8 @@ final class HostileFiles {
       }
       out.print('}');
     });
+    diff(folder, "two of 200000 tensors each", HostileFiles::manyTensors);
+    diff(folder, "two of 3 strings of 8 M characters", out -> longStrings(out, 3));
     open(folder, "an index of a million tensors", ShardLayout.INDEX, out -> {
       out.print("{\"weight_map\":{\"a\":\"a.safetensors\"");
       for (int i = 0; i < 1_000_000; i++) {
@@ -87,6 +74,38 @@ final class HostileFiles {
       }
       out.print("}}");
     });
+  }
+
+  private static void manyTensors(PrintWriter out) {
+    out.print('{');
+    for (int i = 0; i < 200_000; i++) {
+      out.print((i == 0 ? "" : ",") + "\"model.layers." + i + ".mlp.up_proj.weight\":"
+          + "{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}");
+    }
+    out.print('}');
+  }
+
+  private static void longStrings(PrintWriter out, int count) {
+    out.print("{\"__metadata__\":{");
+    for (int i = 0; i < count; i++) {
+      out.print((i == 0 ? "" : ",") + "\"tensorseed." + i + "\":\"\u20ac");
+      repeat(out, "a", (1 << 23) - 1);
+      out.print('"');
+    }
+    out.print("}}");
+  }
+
+  private static void diff(Path folder, String what, Consumer<PrintWriter> json) throws IOException {
+    Path first = folder.resolve("first.safetensors");
+    Path second = folder.resolve("second.safetensors");
+    create(first, Long.BYTES, json);
+    Files.copy(first, second);
+    try (Checkpoint a = Checkpoint.open(first); Checkpoint b = Checkpoint.open(second)) {
+      Comparison comparison = Comparison.of(a, b, 1, _ -> {});
+      System.out.println(what + ": " + comparison.same() + " the same, " + comparison.differences().size() + " others");
+    }
+    Files.delete(first);
+    Files.delete(second);
   }
 
   private static void repeat(PrintWriter out, String text, int count) {
@@ -100,6 +119,17 @@ final class HostileFiles {
   private static void open(Path folder, String what, String name, Consumer<PrintWriter> json) throws IOException {
     Path file = folder.resolve(name);
     int prefix = name.endsWith(".safetensors") ? Long.BYTES : 0;
+    create(file, prefix, json);
+    try (Checkpoint checkpoint = Checkpoint.open(prefix > 0 ? file : folder)) {
+      System.out.println(what + ": " + checkpoint.tensors().size() + " tensors");
+    } catch (IOException e) {
+      System.out.println(what + ": " + e.getMessage());
+    }
+    Files.delete(file);
+  }
+
+  /// Writes a file whose JSON stands behind a length of `prefix` bytes.
+  private static void create(Path file, int prefix, Consumer<PrintWriter> json) throws IOException {
     try (OutputStream raw = Files.newOutputStream(file)) {
       raw.write(new byte[prefix]);
       try (PrintWriter out = new PrintWriter(new OutputStreamWriter(raw, StandardCharsets.UTF_8))) {
@@ -111,11 +141,5 @@ final class HostileFiles {
         channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, Files.size(file) - prefix), 0);
       }
     }
-    try (Checkpoint checkpoint = Checkpoint.open(prefix > 0 ? file : folder)) {
-      System.out.println(what + ": " + checkpoint.tensors().size() + " tensors");
-    } catch (IOException e) {
-      System.out.println(what + ": " + e.getMessage());
-    }
-    Files.delete(file);
   }
 }

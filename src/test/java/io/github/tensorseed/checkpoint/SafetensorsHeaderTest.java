@@ -50,10 +50,19 @@ class SafetensorsHeaderTest {
   }
 
   @Test
+  void expressionsThatNobodyCouldReadAgain() {
+    var metadata = new TreeMap<>(Map.of("tensorseed.tensors", "x".repeat(Json.MAX_STRING + 1)));
+    assertThatThrownBy(() -> SafetensorsHeader.encode(metadata, List.of())).isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("needs 8388609 characters under 'tensorseed.tensors' of its metadata, and 8388608 are read");
+    metadata.put("tensorseed.tensors", "x".repeat(Json.MAX_STRING));
+    assertThatCode(() -> SafetensorsHeader.encode(metadata, List.of())).doesNotThrowAnyException();
+  }
+
+  @Test
   void readsWhatTheFormatAllows() throws IOException {
-    var header = read("{'b':{'data_offsets':[4,8],'shape':[2,1],'dtype':'I16'},'__metadata__':{'k':'v\\u00e9'},"
+    var header = read("{'b':{'data_offsets':[4,8],'shape':[2,1],'dtype':'I16'},'__metadata__':{'k':'v','format':'v\\u00e9'},"
         + "'a':{'dtype':'F4','shape':[8],'data_offsets':[0,4]},'z':{'dtype':'BOOL','shape':[3,0],'data_offsets':[4,4]}}   ", 8);
-    assertThat(header.metadata()).containsExactlyEntriesOf(Map.of("k", "v\u00e9"));
+    assertThat(header.metadata()).containsExactlyEntriesOf(Map.of("format", "v\u00e9"));
     assertThat(header.tensors()).extracting(StoredTensor::name).containsExactly("a", "z", "b");
     assertThat(header.tensors().getLast().offset()).isEqualTo(header.bytes() + 4);
     assertThat(header.tensors().getLast().shape()).isEqualTo(Shape.of(2, 1));

@@ -45,6 +45,7 @@ class ShardLayoutTest {
         .singleElement().extracting(ShardLayout.Shard::file).isEqualTo("model.safetensors");
   }
 
+  /// The plan's digest by sha256sum of the netstrings of its fields.
   @Test
   void textOfTheIndex() {
     ShardLayout layout = ShardLayout.of(List.of(bytes("b", 4), Plans.normal("a", DType.BF16, 2, 4)), 1, 16);
@@ -52,6 +53,8 @@ class ShardLayoutTest {
         {
           "metadata": {
             "tensorseed.version": "0.1.0",
+            "tensorseed.seed": "1",
+            "tensorseed.plan": "801b8a33e8cbf360b6e4564185e35baf0ef368181405e61608562fd928c50b9d",
             "total_parameters": 12,
             "total_size": 20
           },
@@ -75,16 +78,26 @@ class ShardLayoutTest {
   void provenanceComesBack() throws IOException {
     ShardLayout layout = ShardLayout.of(List.of(bytes("a\"{", 1), Plans.normal("b", DType.F16, 1)), Long.MIN_VALUE, 100);
     Map<String, String> metadata = layout.provenance().metadata(layout.shards().getFirst().tensors());
-    assertThat(Provenance.of(metadata)).hasValue(layout.provenance());
+    assertThat(Provenance.of(file(metadata))).hasValue(layout.provenance());
     assertThat(layout.provenance().seed()).isEqualTo(Long.MIN_VALUE);
-    assertThat(Provenance.expressions(metadata)).containsOnly(Map.entry("a\"{", "zeros()"), Map.entry("b", "normal(0, 0.02)"));
-    assertThat(Provenance.of(Map.of("format", "pt"))).isEmpty();
-    assertThatThrownBy(() -> Provenance.of(Map.of("tensorseed.version", "1"))).isInstanceOf(IOException.class)
-        .hasMessageContaining("no tensorseed.stream");
-    for (String text : List.of("{\"a\":[\"x\"],\"b\":[\"x\"]}", "[]", "{\"a\":[1]}", "{\"a\":1}", "{")) {
-      assertThatThrownBy(() -> Provenance.expressions(Map.of("tensorseed.tensors", text))).isInstanceOf(IOException.class)
+    assertThat(Provenance.expressions(file(metadata, "a\"{", "b"))).containsOnly(Map.entry("a\"{", "zeros()"), Map.entry("b", "normal(0, 0.02)"));
+    assertThat(Provenance.of(file(Map.of("format", "pt")))).isEmpty();
+    assertThatThrownBy(() -> Provenance.of(file(Map.of("tensorseed.version", "1")))).isInstanceOf(IOException.class)
+        .hasMessageContaining("x.safetensors: metadata").hasMessageContaining("no tensorseed.stream");
+    String number = "\u001b[2J" + "7".repeat(9000);
+    assertThatThrownBy(() -> Provenance.of(file(Map.of("tensorseed.version", "1", "tensorseed.stream", number))))
+        .isInstanceOf(IOException.class).hasMessageContaining("x.safetensors: metadata tensorseed.stream = '?[2J777")
+        .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1200).doesNotContain("\u001b"));
+    for (String text : List.of("{\"a\":[\"x\"],\"b\":[\"x\"]}", "[]", "{\"a\":[\"y\"]}", "{\"a\":[1]}", "{\"a\":1}", "{")) {
+      assertThatThrownBy(() -> Provenance.expressions(file(Map.of("tensorseed.tensors", text), "x"))).isInstanceOf(IOException.class)
           .hasMessageContaining("metadata tensorseed.tensors, character");
     }
+  }
+
+  private static Checkpoint.Shard file(Map<String, String> metadata, String... tensors) {
+    Path file = Path.of("x.safetensors");
+    List<StoredTensor> stored = Arrays.stream(tensors).map(name -> new StoredTensor(name, StoredType.U8, Shape.of(0), file, 0, 0)).toList();
+    return new Checkpoint.Shard(file, new SafetensorsHeader(metadata, stored, 0));
   }
 
   /// SHA-256 of the netstrings 1:a 7:F8_E5M2 3:[4] 7:zeros(), by `printf '1:a7:F8_E5M23:[4]7:zeros()' | sha256sum`.
