@@ -95,6 +95,8 @@ public final class CheckpointWriter {
     List<String> kept = new ArrayList<>();
     try (Target target = Target.open(directory, layout, part, texts)) {
       Set<String> finished = target.clear(existing);
+      requireRoom(directory, layout.shards().stream().filter(shard -> part.includes(shard) && !finished.contains(shard.file()))
+          .mapToLong(Shard::dataBytes).sum());
       for (Shard shard : layout.shards()) {
         if (finished.contains(shard.file())) {
           kept.add(shard.file());
@@ -107,6 +109,15 @@ public final class CheckpointWriter {
       target.finish();
     }
     return new Result(List.copyOf(written), List.copyOf(kept));
+  }
+
+  /// A disk that is full after an hour is known to be too small at once.
+  private static void requireRoom(Path directory, long bytes) throws IOException {
+    long free = Files.getFileStore(directory).getUsableSpace();
+    if (bytes > free) {
+      throw new IOException("cannot write " + bytes + " bytes to " + directory + ", where " + free
+          + " are free; choose another disk, a narrower dtype, or a share of the files with --part");
+    }
   }
 
   private static void requireMarked(String config) {
@@ -128,7 +139,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed);
-    writeAlone(file, force, temporary -> write(file, temporary, force, shard));
+    writeAlone(file, force, shard.dataBytes(), temporary -> write(file, temporary, force, shard));
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
@@ -137,14 +148,14 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
     byte[] header = Npy.header(tensor.type(), tensor.shape());
-    writeAlone(file, false, temporary -> write(file, temporary, false, header, List.of(tensor), seed));
+    writeAlone(file, false, tensor.bytes(), temporary -> write(file, temporary, false, header, List.of(tensor), seed));
   }
 
   private interface ByWayOf {
     void write(Path temporary) throws IOException;
   }
 
-  private static void writeAlone(Path file, boolean force, ByWayOf contents) throws IOException {
+  private static void writeAlone(Path file, boolean force, long bytes, ByWayOf contents) throws IOException {
     if (file.getFileName() == null || file.getFileName().toString().isEmpty()) {
       throw new IllegalArgumentException("'" + file + "' names no file");
     }
@@ -158,6 +169,7 @@ public final class CheckpointWriter {
         throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "")
             + "; choose another name or remove it");
       }
+      requireRoom(file.toAbsolutePath().resolveSibling(""), bytes);
       contents.write(temporary);
     }
   }

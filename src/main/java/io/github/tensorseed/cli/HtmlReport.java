@@ -1,7 +1,16 @@
 package io.github.tensorseed.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.tensorseed.checkpoint.Inspection;
 import io.github.tensorseed.checkpoint.Summary;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -10,12 +19,43 @@ final class HtmlReport {
   private static final int HEIGHT = 48;
   private static final int BAR = 4;
 
+  private static final String BEGINNING = "<!doctype html>\n<html lang=\"en\"><head><meta name=\"generator\" content=\"tensorseed\">";
+
   private HtmlReport() {}
 
-  static String of(String title, Inspection inspection) {
-    StringBuilder page = new StringBuilder("""
-        <!doctype html>
-        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+  /// @throws IOException if there is something other than such a page, or no folder for one
+  static void requireReplaceable(Path file) throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw new IOException("cannot write " + file + ": there is no folder " + folder);
+    }
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      byte[] beginning = BEGINNING.getBytes(UTF_8);
+      if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+        try (InputStream in = Files.newInputStream(file)) {
+          if (Arrays.equals(in.readNBytes(beginning.length), beginning)) {
+            return;
+          }
+        }
+      }
+      throw new IOException(file + " is there already, and is no page of tensorseed's; choose another name");
+    }
+  }
+
+  /// Writes the page, whole or not at all.
+  static void write(Path file, String title, Inspection inspection) throws IOException {
+    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), ".tensorseed-", ".html");
+    try {
+      Files.writeString(temporary, of(title, inspection));
+      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+
+  private static String of(String title, Inspection inspection) {
+    StringBuilder page = new StringBuilder(BEGINNING).append("""
+        <meta charset="utf-8"><meta name="viewport" content="width=device-width">
         <title>%1$s</title>
         <style>
         body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #1c2330; background: #fff }

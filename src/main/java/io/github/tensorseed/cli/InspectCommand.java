@@ -7,7 +7,6 @@ import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.Summary;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -60,13 +59,16 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     int count = threads.count();
+    if (html != null) {
+      HtmlReport.requireReplaceable(html);
+    }
     Inspection inspection;
     try (Checkpoint checkpoint = Checkpoint.open(path);
         Progress progress = new Progress("inspect", checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
       inspection = Inspection.of(checkpoint, count, progress);
     }
     if (html != null) {
-      Files.writeString(html, HtmlReport.of(path.toString(), inspection));
+      HtmlReport.write(html, path.toString(), inspection);
     }
     PrintWriter out = spec.commandLine().getOut();
     long flagged = inspection.tensors().stream().filter(finding -> !finding.flags().isEmpty()).count();

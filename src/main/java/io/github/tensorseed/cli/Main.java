@@ -69,13 +69,24 @@ public final class Main {
           .setErr(err)
           .setCaseInsensitiveEnumValuesAllowed(true)
           .setUsageHelpAutoWidth(true)
+          .setExpandAtFiles(false) // names and paths may begin with @
           .setParameterExceptionHandler((e, _) -> answer(err, e, e.getCommandLine()))
           .setExecutionExceptionHandler((e, line, _) -> answer(err, e, line));
       if (args.length == 0) {
         command.usage(err);
         return WRONG_INPUT;
       }
-      return command.execute(args);
+      for (String argument : args) {
+        if (argument.indexOf('\ufffd') >= 0) {
+          throw new IllegalArgumentException("'" + argument + "' has characters that the locale's encoding lacks, and would be another name;"
+              + " set LC_ALL=C.UTF-8");
+        }
+      }
+      int code = command.execute(args);
+      if (out.checkError()) {
+        throw new IOException("cannot write to standard output");
+      }
+      return code;
     } catch (Throwable e) {
       return answer(err, e, null);
     }

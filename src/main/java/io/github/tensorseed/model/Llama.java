@@ -13,7 +13,11 @@ final class Llama {
     long vocabulary = config.size("vocab_size");
     long heads = config.size("num_attention_heads");
     long query = heads * headWidth(config, family, width, heads);
-    long keyValue = config.size("num_key_value_heads", keyValueHeads(config, family, heads)) * (query / heads);
+    long groups = config.size("num_key_value_heads", keyValueHeads(config, family, heads));
+    if (heads % groups != 0) {
+      throw config.wrong("num_key_value_heads", groups, "a divisor of \"num_attention_heads\", " + heads);
+    }
+    long keyValue = groups * (query / heads);
     boolean attentionBias = switch (family) {
       case LLAMA, QWEN3, GEMMA -> config.flag("attention_bias", false);
       default -> false;
@@ -71,8 +75,8 @@ final class Llama {
       default -> width / heads;
     };
     long headWidth = config.size("head_dim", absent);
-    if (headWidth == 0) {
-      throw config.wrong("num_attention_heads", heads, "at most \"hidden_size\", " + width);
+    if (headWidth == 0 || headWidth == width / heads && width % heads != 0) {
+      throw config.wrong("num_attention_heads", heads, "a divisor of \"hidden_size\", " + width);
     }
     return headWidth;
   }

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 /// A key that is absent means the default of the model's own implementation, except for the dimensions, which must be there. Every wrong
 /// value is an error that names the key, the value and the rule.
 public final class ModelConfig {
-  private static final int MOST_BYTES = 1 << 20;
+  private static final int MOST_BYTES = 2 << 20;
   private static final long LARGEST_SIZE = Integer.MAX_VALUE;
 
   /// Keys that GPT-2 spells in its own way. Recipes may use either spelling for any model.
@@ -222,6 +222,10 @@ public final class ModelConfig {
       copyIfAbsent(variables, one, other);
       copyIfAbsent(variables, other, one);
     });
+    JsonNode range = find("initializer_range");
+    if (range != null && !range.isNumber()) {
+      throw wrong("initializer_range", range, "a number, the standard deviation of weights");
+    }
     variables.putIfAbsent("initializer_range", 0.02);
     Family family = Family.of(this);
     boolean addsOne = family == null ? ADD_ONE.contains(keys.path("model_type").asText()) : family == Family.GEMMA;

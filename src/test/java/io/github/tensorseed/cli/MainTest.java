@@ -10,6 +10,7 @@ import io.github.tensorseed.checkpoint.StoredTensor;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.Writer;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.ByteBuffer;
@@ -186,6 +187,10 @@ class MainTest {
       verify pom.xml                                   | pom.xml
       inspect no-such-folder                           | no-such-folder
       frobnicate                                       | frobnicate
+      plan @pom.xml                                    | @pom.xml
+      plan --tensor \ufffd:F32[2]=zeros()              | set LC_ALL=C.UTF-8
+      plan --tensor w:F32[1000000,1000000,10000000]=zeros() | 2^63 - 1 bytes
+      init --tensor w:F32[1000000,1000000]=zeros() --out x.safetensors | are free
       """)
   void wrongInputIsNamedWithoutAStackTrace(String line, String expected) {
     Run run = run((Object[]) line.strip().split(" +", -1));
@@ -314,6 +319,37 @@ class MainTest {
   void theVersionIsThatOfTheBuild() throws IOException {
     assertThat(Path.of("pom.xml")).content().contains("<artifactId>tensorseed</artifactId>\n  <version>" + Provenance.VERSION + "<");
     assertThat(run("--version").out.strip()).isEqualTo("tensorseed " + Provenance.VERSION);
+  }
+
+  @Test
+  void pagesReplaceOnlyPages() {
+    Path file = dir.resolve("w.safetensors");
+    assertThat(run("init", "--tensor", "a:F32[4]=normal(0, 1)", "--out", file).code).isZero();
+    assertThat(run("inspect", file, "--html", file).err).contains("no page of tensorseed's");
+    assertThat(run("verify", file).code).isZero();
+    Path page = dir.resolve("page.html");
+    assertThat(run("inspect", file, "--html", page).code).isZero();
+    assertThat(run("inspect", file, "--html", page).code).isZero();
+    assertThat(run("inspect", file, "--html", dir.resolve("no/page.html")).err).contains("there is no folder");
+  }
+
+  @Test
+  void lostOutputIsAnError() {
+    PrintWriter broken = new PrintWriter(new Writer() {
+      @Override
+      public void write(char[] text, int from, int length) throws IOException {
+        throw new IOException("No space left on device");
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    });
+    StringWriter err = new StringWriter();
+    assertThat(Main.run(new String[] {"devices"}, broken, new PrintWriter(err, true))).isEqualTo(2);
+    assertThat(err.toString()).contains("cannot write to standard output");
   }
 
   @Test
