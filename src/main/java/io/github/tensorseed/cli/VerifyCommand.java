@@ -50,8 +50,8 @@ final class VerifyCommand implements Callable<Integer> {
     } else {
       verification.conflicts().forEach(conflict -> out.println("files of different runs: " + conflict));
       for (Verification.Fault fault : verification.faults()) {
-        out.println(Printable.of(fault.tensor()) + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found() + " and should be "
-            + fault.expected() + "; " + Units.count(fault.differing(), "element") + " in all");
+        out.println(Printable.of(fault.tensor()) + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found()
+            + " and should be " + fault.expected() + "; " + Units.count(fault.differing(), "element") + " in all");
       }
       out.println(path + ": " + Units.count(verification.tensors(), "tensor") + ", " + Units.bytes(verification.bytes()) + "; "
           + verdict(verification));

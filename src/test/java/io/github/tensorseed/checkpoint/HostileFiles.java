@@ -67,6 +67,7 @@ final class HostileFiles {
     });
     diff(folder, "two of 200000 tensors each", HostileFiles::manyTensors);
     diff(folder, "two of 3 strings of 8 M characters", out -> longStrings(out, 3));
+    diff(folder, "two of 7 strings of 8 M characters", out -> longStrings(out, 7));
     open(folder, "an index of a million tensors", ShardLayout.INDEX, out -> {
       out.print("{\"weight_map\":{\"a\":\"a.safetensors\"");
       for (int i = 0; i < 1_000_000; i++) {
@@ -103,6 +104,8 @@ final class HostileFiles {
     try (Checkpoint a = Checkpoint.open(first); Checkpoint b = Checkpoint.open(second)) {
       Comparison comparison = Comparison.of(a, b, 1, _ -> {});
       System.out.println(what + ": " + comparison.same() + " the same, " + comparison.differences().size() + " others");
+    } catch (IOException e) {
+      System.out.println(what + ": " + e.getMessage());
     }
     Files.delete(first);
     Files.delete(second);

@@ -80,7 +80,8 @@ class ShardLayoutTest {
     Map<String, String> metadata = layout.provenance().metadata(layout.shards().getFirst().tensors());
     assertThat(Provenance.of(file(metadata))).hasValue(layout.provenance());
     assertThat(layout.provenance().seed()).isEqualTo(Long.MIN_VALUE);
-    assertThat(Provenance.expressions(file(metadata, "a\"{", "b"))).containsOnly(Map.entry("a\"{", "zeros()"), Map.entry("b", "normal(0, 0.02)"));
+    assertThat(Provenance.expressions(file(metadata, "a\"{", "b")))
+        .containsOnly(Map.entry("a\"{", "zeros()"), Map.entry("b", "normal(0, 0.02)"));
     assertThat(Provenance.of(file(Map.of("format", "pt")))).isEmpty();
     assertThatThrownBy(() -> Provenance.of(file(Map.of("tensorseed.version", "1")))).isInstanceOf(IOException.class)
         .hasMessageContaining("x.safetensors: metadata").hasMessageContaining("no tensorseed.stream");

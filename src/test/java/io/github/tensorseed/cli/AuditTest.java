@@ -32,7 +32,8 @@ class AuditTest {
   private static Run run(Object... args) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
-    int code = Main.run(Stream.of(args).map(Object::toString).toArray(String[]::new), new PrintWriter(out, true), new PrintWriter(err, true));
+    String[] texts = Stream.of(args).map(Object::toString).toArray(String[]::new);
+    int code = Main.run(texts, new PrintWriter(out, true), new PrintWriter(err, true));
     return new Run(code, out.toString(), err.toString());
   }
 
@@ -105,7 +106,8 @@ class AuditTest {
   void filesOfDifferentRuns(String argument, String reason) throws IOException {
     Path one = dir.resolve("one");
     Path two = dir.resolve("two");
-    String json = "{'a':{'dtype':'F32','shape':[1000],'data_offsets':[0,4000]},'b':{'dtype':'F32','shape':[1000],'data_offsets':[4000,8000]}}";
+    String json = "{'a':{'dtype':'F32','shape':[1000],'data_offsets':[0,4000]},"
+        + "'b':{'dtype':'F32','shape':[1000],'data_offsets':[4000,8000]}}";
     Path model = file("shapes.safetensors", json, new byte[8000]);
     List<Object> args = List.of("init", model, "--set", "*=normal(0, 1)", "--seed", "7", "--shard-size", "4200", "--out");
     List<Object> other = new ArrayList<>(args);
