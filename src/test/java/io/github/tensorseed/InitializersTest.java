@@ -164,7 +164,8 @@ class InitializersTest {
 
   @Test
   void everyNameOfATextIsAFactory() {
-    List<String> factories = Arrays.stream(Initializers.class.getMethods()).map(method -> method.getName().toLowerCase(Locale.ROOT)).toList();
+    List<String> factories = Arrays.stream(Initializers.class.getMethods())
+        .map(method -> method.getName().toLowerCase(Locale.ROOT)).toList();
     for (String signature : Expression.signatures()) {
       assertThat(factories).contains(signature.substring(0, signature.indexOf('(')).replace("_", ""));
     }
