@@ -95,7 +95,7 @@ public final class ModelConfig {
 
   /// Reads a `config.json`, or the one in a folder.
   ///
-  /// @throws IOException if it cannot be read, is larger than 1 MiB, or is malformed; then with the offset
+  /// @throws IOException if it cannot be read, is larger than 2 MiB, or is malformed; then with the offset
   public static ModelConfig read(Path path) throws IOException {
     Path file = Files.isDirectory(path) ? path.resolve("config.json") : path;
     if (!Files.isRegularFile(file)) {

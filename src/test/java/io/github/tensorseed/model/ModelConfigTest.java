@@ -81,7 +81,8 @@ class ModelConfigTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
-      "\"num_attention_heads\": 12 | \"num_attention_heads\": 1000 | is 1000; it must be at most \"hidden_size\", 8",
+      "\"num_attention_heads\": 12 | \"num_attention_heads\": 1000 | is 1000; it must be a divisor of \"hidden_size\", 8",
+      "\"num_attention_heads\": 12 | \"num_attention_heads\": 12, \"num_key_value_heads\": 5 | is 5; it must be a divisor of",
       "\"tie_word_embeddings\": true | \"tie_word_embeddings\": 1 | \"tie_word_embeddings\" is 1; it must be true or false",
       "\"head_dim\": 4 | \"head_dim\": 1.5 | \"head_dim\" is 1.5"})
   void wrongValuesOfLlama(String part, String replacement, String message) throws IOException {
@@ -141,9 +142,9 @@ class ModelConfigTest {
     Path empty = Files.createDirectory(folder.resolve("empty"));
     assertThatThrownBy(() -> ModelConfig.of(empty.toString())).isInstanceOf(IOException.class).hasMessageContaining("no such file");
     Path large = folder.resolve("large.json");
-    Files.write(large, new byte[(1 << 20) + 1]);
+    Files.write(large, new byte[(2 << 20) + 1]);
     assertThatThrownBy(() -> ModelConfig.of(large.toString())).isInstanceOf(IOException.class)
-        .hasMessageContaining("larger than 1048576 bytes");
+        .hasMessageContaining("larger than 2097152 bytes");
   }
 
   @ParameterizedTest

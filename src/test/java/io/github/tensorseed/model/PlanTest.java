@@ -147,7 +147,7 @@ class PlanTest {
   void aPaddingRowIsZeroOnlyWhereTheIdIsSet() throws IOException {
     String config = """
         {"architectures": ["LlamaModel"], "hidden_size": 8, "intermediate_size": 8, "vocab_size": 10, "num_hidden_layers": 1,
-         "num_attention_heads": 2, "initializer_range": 0.5%s}""";
+         "num_attention_heads": 2, "num_key_value_heads": 2, "initializer_range": 0.5%s}""";
     assertThat(embedding(config.formatted(""))).isEqualTo("normal(0, 0.5)");
     assertThat(embedding(config.formatted(", \"pad_token_id\": null"))).isEqualTo("normal(0, 0.5)");
     assertThat(embedding(config.formatted(", \"pad_token_id\": 3"))).isEqualTo("normal(0, 0.5) with row(3) = 0");
@@ -163,7 +163,7 @@ class PlanTest {
   void biasesFollowTheFlags() throws IOException {
     String config = """
         {"architectures": ["LlamaForCausalLM"], "hidden_size": 8, "intermediate_size": 8, "vocab_size": 10, "num_hidden_layers": 1,
-         "num_attention_heads": 2, "attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true}""";
+         "num_attention_heads": 2, "num_key_value_heads": 1, "attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true}""";
     assertThat(shapes(plan(config)).keySet()).filteredOn(name -> name.endsWith("bias")).hasSize(7);
     assertThat(shapes(plan(config)).keySet()).doesNotContain("lm_head.weight");
     // Mistral's and Mixtral's linear maps never have any, whatever the configuration says; Qwen2's query, key and value always do.
