@@ -33,6 +33,8 @@ public class FillBenchmark {
   /// Elements of a row: tensors smaller than this are filled again and again.
   static final long ELEMENTS = 64L << 20;
 
+  private static final long WARM_UP_NANOS = 5_000_000_000L;
+
   @Param({"uniform", "normal", "truncated_normal"})
   String law = "";
 
@@ -76,6 +78,10 @@ public class FillBenchmark {
       case "truncated_normal" -> new Distribution.TruncatedNormal(0, 0.02, -0.04, 0.04);
       default -> throw new IllegalArgumentException(law);
     };
+    // Until C2 has compiled everything; vectors come in only then.
+    for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
+      device.fill(memory, distribution, RandomStream.of(1));
+    }
   }
 
   @TearDown(Level.Trial)

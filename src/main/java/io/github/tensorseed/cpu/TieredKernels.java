@@ -17,13 +17,17 @@ final class TieredKernels implements Kernels {
   private static final long ELEMENTS_IN_LOOPS = 1 << 20;
 
   /// Elements of a trial: a step or a few. C2 counts calls, and what a call does in vain is lost.
-  private static final int TRIAL = 1 << 7;
+  private static final int TRIAL = 1 << 6;
+
+  /// Every so many trials a long one is timed, in which what a call costs by itself does not count.
+  private static final int TIMED = 256;
+  private static final int TIMED_ELEMENTS = 1 << 12;
 
   /// Far more than compiled vectors need, of any width, and far less than all others.
-  private static final long FAST_NANOS = 40 * TRIAL;
+  private static final long FAST_NANOS = 25 * TIMED_ELEMENTS;
 
-  /// So many fast trials in a row are no luck.
-  private static final int FAST_TRIALS = 16;
+  /// So many fast ones in a row are no luck.
+  private static final int FAST_TRIALS = 3;
 
   /// Where there is no C2, loops it will be.
   private static final int MOST_TRIALS = 100_000;
@@ -61,12 +65,15 @@ final class TieredKernels implements Kernels {
 
   private void warmUp(Tier tier, Distribution law, DType dtype) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment memory = arena.allocate((long) TRIAL * dtype.bytes(), 64);
+      MemorySegment memory = arena.allocate((long) TIMED_ELEMENTS * dtype.bytes(), 64);
       int fast = 0;
-      for (int trial = 0; trial < MOST_TRIALS && fast < FAST_TRIALS; trial++) {
+      for (int trial = 1; trial <= MOST_TRIALS && fast < FAST_TRIALS; trial++) {
+        boolean timed = trial % TIMED == 0;
         long began = System.nanoTime();
-        vectors.fill(law, dtype, 0, 0, TRIAL, memory);
-        fast = System.nanoTime() - began < FAST_NANOS ? fast + 1 : 0;
+        vectors.fill(law, dtype, 0, 0, timed ? TIMED_ELEMENTS : TRIAL, memory);
+        if (timed) {
+          fast = System.nanoTime() - began < FAST_NANOS ? fast + 1 : 0;
+        }
       }
       tier.fast = fast == FAST_TRIALS;
     }

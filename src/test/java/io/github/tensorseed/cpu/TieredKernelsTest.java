@@ -17,7 +17,7 @@ class TieredKernelsTest {
 
   private final AtomicLong inLoops = new AtomicLong();
   private final AtomicLong inVectors = new AtomicLong();
-  private final CountDownLatch tried = new CountDownLatch(16);
+  private final CountDownLatch tried = new CountDownLatch(768);
 
   /// Counts elements instead of making them; trials have key 0.
   private TieredKernels counting() {
@@ -37,7 +37,7 @@ class TieredKernelsTest {
     TieredKernels kernels = counting();
     kernels.fill(new Normal(0, 1), DType.F32, 1, 0, MANY - 1, MemorySegment.NULL);
     assertThat(inLoops).hasValue(MANY - 1);
-    assertThat(tried.getCount()).isEqualTo(16);
+    assertThat(tried.getCount()).isEqualTo(768);
   }
 
   @Test
