@@ -2,6 +2,8 @@ package io.github.tensorseed;
 
 /// A device has not enough memory for a tensor.
 public class DeviceMemoryException extends DeviceException {
+  private static final long serialVersionUID = 1;
+
   private final long requested;
   private final long free;
 

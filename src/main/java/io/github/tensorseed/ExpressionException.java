@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /// A fault in the text of an initializer. The message shows the text with a mark below the fault.
 public final class ExpressionException extends IllegalArgumentException {
+  private static final long serialVersionUID = 1;
+
   private static final int SHOWN = 100;
 
   private final int position;
