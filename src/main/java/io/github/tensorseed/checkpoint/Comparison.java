@@ -78,7 +78,7 @@ public record Comparison(int same, List<String> onlyFirst, List<String> onlySeco
       double squares;
       long finite;
     };
-    for (Slice chunk : Slice.of(Shape.of(elements)).chunks(Workers.CHUNK_BYTES / Math.max(widthA, widthB))) {
+    for (Slice chunk : Slice.of(Shape.of(elements)).chunks(ChunkWriter.CHUNK / Math.max(widthA, widthB))) {
       workers.submit((_, memoryA, memoryB) -> {
         int count = (int) chunk.elements();
         MemorySegment partA = memoryA.asSlice(0, (long) count * widthA);

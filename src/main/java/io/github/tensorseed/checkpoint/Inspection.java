@@ -81,7 +81,7 @@ public record Inspection(List<Finding> tensors) {
       throws IOException {
     int width = tensor.type().bits() / 8;
     AtomicLong checksum = new AtomicLong();
-    for (Slice chunk : Slice.of(Shape.of(tensor.shape().elements())).chunks(Workers.CHUNK_BYTES / width)) {
+    for (Slice chunk : Slice.of(Shape.of(tensor.shape().elements())).chunks(ChunkWriter.CHUNK / width)) {
       workers.submit((worker, memory, _) -> {
         int count = (int) chunk.elements();
         MemorySegment bytes = memory.asSlice(0, (long) count * width);

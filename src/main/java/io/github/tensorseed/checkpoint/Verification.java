@@ -98,7 +98,7 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
       double expected;
       double found;
     };
-    for (Slice slice : Slice.of(tensor.shape()).chunks(Workers.CHUNK_BYTES / width)) {
+    for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
       workers.submit((_, first, second) -> {
         MemorySegment stored = first.asSlice(0, slice.elements() * width);
         MemorySegment made = second.asSlice(0, slice.elements() * width);

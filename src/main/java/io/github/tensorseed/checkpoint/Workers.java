@@ -13,15 +13,12 @@ import org.jspecify.annotations.Nullable;
 
 /// Threads that work through chunks, each with memory of its own, however many chunks there are.
 final class Workers implements AutoCloseable {
-  /// Small enough for a core's cache, large enough for the system call.
-  static final int CHUNK_BYTES = 1 << 18;
-
   /// Work on one chunk.
   interface Task {
     /// Does it.
     ///
     /// @param worker number of the worker, from 0; no two tasks at once have the same
-    /// @param first memory of [#CHUNK_BYTES] for one side of the chunk
+    /// @param first memory of [ChunkWriter#CHUNK] for one side of the chunk
     /// @param second as much for the other
     void run(int worker, MemorySegment first, MemorySegment second) throws IOException;
   }
@@ -39,7 +36,7 @@ final class Workers implements AutoCloseable {
     count = threads;
     idle = new ArrayBlockingQueue<>(count);
     for (int i = 0; i < count; i++) {
-      idle.add(new Buffers(i, arena.allocate(CHUNK_BYTES, 64), arena.allocate(CHUNK_BYTES, 64)));
+      idle.add(new Buffers(i, arena.allocate(ChunkWriter.CHUNK, 64), arena.allocate(ChunkWriter.CHUNK, 64)));
     }
   }
 
