@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 
 /// The host's memory and cores.
@@ -44,7 +45,13 @@ public final class CpuDevice implements Device {
     }
 
     /// The first reason not to use vectors, with its remedy.
+    @SuppressWarnings("restricted")
     private static @Nullable String slowdown() {
+      try {
+        MemorySegment.NULL.reinterpret(0); // as the vector kernels do
+      } catch (IllegalCallerException e) {
+        return "native memory is denied; start Java with --enable-native-access=ALL-UNNAMED";
+      }
       if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
         return "module jdk.incubator.vector is not there; start Java with --add-modules jdk.incubator.vector";
       }
@@ -62,6 +69,8 @@ public final class CpuDevice implements Device {
   private final Thread another = Thread.ofPlatform().unstarted(() -> {});
   private final Map<Arena, Long> arenas = new ConcurrentHashMap<>();
   private final AtomicLong allocated = new AtomicLong();
+  /// Read by fills, written by frees: vector kernels write to addresses, and memory must not be freed under them.
+  private final StampedLock freeing = new StampedLock();
 
   private CpuDevice(int threads, Kernels kernels) {
     this.threads = threads;
@@ -128,11 +137,14 @@ public final class CpuDevice implements Device {
   private void free(Arena arena) {
     Long bytes = arenas.remove(arena);
     if (bytes != null) {
+      long stamp = freeing.writeLock();
       try {
         arena.close();
       } catch (IllegalStateException e) {
         arenas.put(arena, bytes); // it is being used, and can be freed later
         throw e;
+      } finally {
+        freeing.unlockWrite(stamp);
       }
       allocated.addAndGet(-bytes);
     }
@@ -157,10 +169,15 @@ public final class CpuDevice implements Device {
     law.check(dtype);
     Slice slice = tensor.slice();
     MemorySegment memory = tensor.memory();
-    if (threads > 1 && slice.elements() > GRAIN && memory.isNative() && memory.isAccessibleBy(another)) {
-      fillTogether(tensor, law, stream);
-    } else {
-      fillHere(tensor, law, stream, 0, slice.elements());
+    long stamp = freeing.readLock();
+    try {
+      if (threads > 1 && slice.elements() > GRAIN && memory.isNative() && memory.isAccessibleBy(another)) {
+        fillTogether(tensor, law, stream);
+      } else {
+        fillHere(tensor, law, stream, 0, slice.elements());
+      }
+    } finally {
+      freeing.unlockRead(stamp);
     }
   }
 

@@ -1,12 +1,12 @@
 package io.github.tensorseed.cpu;
 
+import static io.github.tensorseed.cpu.VectorKernels.MEMORY;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.github.tensorseed.DType;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorShape;
@@ -14,6 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// The last pass: pairs of vectors, the values of even and of odd elements, rounded to the element type as [DType#round] does, to memory.
 /// No law gives NaN, so none is looked for.
+@SuppressWarnings("NarrowCalculation") // on purpose: see VectorKernels.MEMORY
 final class VectorStore {
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class, VectorShape.forBitSize(INTS.vectorBitSize() / 2));
@@ -31,80 +32,90 @@ final class VectorStore {
 
   private VectorStore() {}
 
-  static void store(DType dtype, MemorySegment pairs, int bytes, MemorySegment out, long at) {
+  static void store(DType dtype, long pairs, int vectors, long out) {
     switch (dtype) {
-      case F32 -> float32(pairs, bytes, out, at);
-      case BF16 -> bfloat16(pairs, bytes, out, at);
-      case F16 -> {
-        codes(pairs, bytes, 10, 15, 0x1p16f, 16);
-        pack16(pairs, bytes, out, at);
-      }
+      case F32 -> float32(pairs, vectors, out);
+      case BF16 -> bfloat16(pairs, vectors, out);
+      case F16 -> float16(pairs, vectors, out);
       case F8_E4M3 -> {
-        codes(pairs, bytes, 3, 7, 448, 24);
-        pack8(pairs, bytes, out, at);
+        codes(pairs, vectors, 3, 7, 448);
+        pack8(pairs, vectors, out);
       }
       case F8_E5M2 -> {
-        codes(pairs, bytes, 2, 15, 57344, 24);
-        pack8(pairs, bytes, out, at);
+        codes(pairs, vectors, 2, 15, 57344);
+        pack8(pairs, vectors, out);
       }
       case F64 -> throw new IllegalStateException("F64 is not rounded from binary32");
     }
   }
 
-  private static void float32(MemorySegment pairs, int bytes, MemorySegment out, long at) {
+  private static void float32(long pairs, int vectors, long out) {
     // Not constants of the class: selectFrom is one instruction only with a vector that is made here.
     IntVector lower = IntVector.fromArray(INTS, IN_ORDER, 0);
     IntVector upper = IntVector.fromArray(INTS, IN_ORDER, LANES);
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      IntVector even = IntVector.fromMemorySegment(INTS, pairs, i, LITTLE_ENDIAN);
-      IntVector odd = IntVector.fromMemorySegment(INTS, pairs, i + VECTOR, LITTLE_ENDIAN);
-      lower.selectFrom(even, odd).intoMemorySegment(out, at + i, LITTLE_ENDIAN);
-      upper.selectFrom(even, odd).intoMemorySegment(out, at + i + VECTOR, LITTLE_ENDIAN);
+    for (int i = 0; i < vectors; i += 2) {
+      IntVector even = IntVector.fromMemorySegment(INTS, MEMORY, pairs + i * VECTOR, LITTLE_ENDIAN);
+      IntVector odd = IntVector.fromMemorySegment(INTS, MEMORY, pairs + (i + 1) * VECTOR, LITTLE_ENDIAN);
+      lower.selectFrom(even, odd).intoMemorySegment(MEMORY, out + i * VECTOR, LITTLE_ENDIAN);
+      upper.selectFrom(even, odd).intoMemorySegment(MEMORY, out + (i + 1) * VECTOR, LITTLE_ENDIAN);
     }
   }
 
-  private static void bfloat16(MemorySegment pairs, int bytes, MemorySegment out, long at) {
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      IntVector even = IntVector.fromMemorySegment(INTS, pairs, i, LITTLE_ENDIAN);
-      IntVector odd = IntVector.fromMemorySegment(INTS, pairs, i + VECTOR, LITTLE_ENDIAN);
+  private static void bfloat16(long pairs, int vectors, long out) {
+    for (int i = 0; i < vectors; i += 2) {
+      IntVector even = IntVector.fromMemorySegment(INTS, MEMORY, pairs + i * VECTOR, LITTLE_ENDIAN);
+      IntVector odd = IntVector.fromMemorySegment(INTS, MEMORY, pairs + (i + 1) * VECTOR, LITTLE_ENDIAN);
       even = even.lanewise(LSHR, 16).and(1).add(0x7fff).add(even).lanewise(LSHR, 16);
       odd = odd.lanewise(LSHR, 16).and(1).add(0x7fff).add(odd).and(0xffff0000);
-      even.or(odd).intoMemorySegment(out, at + i / 2, LITTLE_ENDIAN);
+      even.or(odd).intoMemorySegment(MEMORY, out + i * (VECTOR / 2), LITTLE_ENDIAN);
     }
   }
 
-  /// Values to their codes in a narrow type, in place. Adding the power of two whose last place is the value's last place in that type
-  /// rounds the value to it and leaves its significand in the low bits; the places of subnormals are those of the least normal numbers.
+  /// Adding the power of two whose last place is the value's last place in the narrow type rounds the value to it and leaves its
+  /// significand in the low bits; the places of subnormals are those of the least normal numbers. All values beyond 2^16 count as that,
+  /// which is infinity.
+  private static void float16(long pairs, int vectors, long out) {
+    for (int i = 0; i < vectors; i += 2) {
+      IntVector even = IntVector.fromMemorySegment(INTS, MEMORY, pairs + i * VECTOR, LITTLE_ENDIAN);
+      IntVector odd = IntVector.fromMemorySegment(INTS, MEMORY, pairs + (i + 1) * VECTOR, LITTLE_ENDIAN);
+      IntVector evenMagnitude = even.and(0x7fffffff).min(Float.floatToRawIntBits(0x1p16f));
+      IntVector oddMagnitude = odd.and(0x7fffffff).min(Float.floatToRawIntBits(0x1p16f));
+      IntVector evenExponent = evenMagnitude.and(0x7f800000).max(113 << 23);
+      IntVector oddExponent = oddMagnitude.and(0x7f800000).max(113 << 23);
+      IntVector evenPower = evenExponent.add(13 << 23);
+      IntVector oddPower = oddExponent.add(13 << 23);
+      IntVector evenSum = evenMagnitude.reinterpretAsFloats().add(evenPower.reinterpretAsFloats()).reinterpretAsInts();
+      IntVector oddSum = oddMagnitude.reinterpretAsFloats().add(oddPower.reinterpretAsFloats()).reinterpretAsInts();
+      IntVector evenCode = evenExponent.lanewise(LSHR, 13).add(evenSum.sub(evenPower)).sub(113 << 10);
+      IntVector oddCode = oddExponent.lanewise(LSHR, 13).add(oddSum.sub(oddPower)).sub(113 << 10);
+      evenCode = evenCode.or(even.and(0x80000000).lanewise(LSHR, 16));
+      oddCode = oddCode.lanewise(LSHL, 16).or(odd.and(0x80000000));
+      evenCode.or(oddCode).intoMemorySegment(MEMORY, out + i * (VECTOR / 2), LITTLE_ENDIAN);
+    }
+  }
+
+  /// Values to their codes in an eight-bit type, in place, in the manner of [#float16].
   ///
-  /// @param greatest all values beyond count as this: the type's greatest, if it saturates, or the power of two that is its infinity
-  /// @param unused bits above the code
-  private static void codes(MemorySegment values, int bytes, int mantissa, int bias, float greatest, int unused) {
+  /// @param greatest all values beyond count as this, the type's greatest
+  private static void codes(long values, int vectors, int mantissa, int bias, float greatest) {
     int drop = 23 - mantissa;
-    for (int i = 0; i < bytes; i += VECTOR) {
-      IntVector bits = IntVector.fromMemorySegment(INTS, values, i, LITTLE_ENDIAN);
+    for (int i = 0; i < vectors; i++) {
+      IntVector bits = IntVector.fromMemorySegment(INTS, MEMORY, values + i * VECTOR, LITTLE_ENDIAN);
       IntVector magnitude = bits.and(0x7fffffff).min(Float.floatToRawIntBits(greatest));
       IntVector exponent = magnitude.and(0x7f800000).max(128 - bias << 23);
       IntVector power = exponent.add(drop << 23);
       IntVector significand = magnitude.reinterpretAsFloats().add(power.reinterpretAsFloats()).reinterpretAsInts().sub(power);
       IntVector code = exponent.lanewise(LSHR, drop).add(significand).sub(128 - bias << mantissa);
-      code.or(bits.and(0x80000000).lanewise(LSHR, unused)).intoMemorySegment(values, i, LITTLE_ENDIAN);
+      code.or(bits.and(0x80000000).lanewise(LSHR, 24)).intoMemorySegment(MEMORY, values + i * VECTOR, LITTLE_ENDIAN);
     }
   }
 
-  private static void pack16(MemorySegment codes, int bytes, MemorySegment out, long at) {
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      IntVector even = IntVector.fromMemorySegment(INTS, codes, i, LITTLE_ENDIAN);
-      IntVector odd = IntVector.fromMemorySegment(INTS, codes, i + VECTOR, LITTLE_ENDIAN);
-      even.or(odd.lanewise(LSHL, 16)).intoMemorySegment(out, at + i / 2, LITTLE_ENDIAN);
-    }
-  }
-
-  private static void pack8(MemorySegment codes, int bytes, MemorySegment out, long at) {
-    for (int i = 0; i < bytes; i += 2 * VECTOR) {
-      IntVector even = IntVector.fromMemorySegment(INTS, codes, i, LITTLE_ENDIAN);
-      IntVector odd = IntVector.fromMemorySegment(INTS, codes, i + VECTOR, LITTLE_ENDIAN);
+  private static void pack8(long codes, int vectors, long out) {
+    for (int i = 0; i < vectors; i += 2) {
+      IntVector even = IntVector.fromMemorySegment(INTS, MEMORY, codes + i * VECTOR, LITTLE_ENDIAN);
+      IntVector odd = IntVector.fromMemorySegment(INTS, MEMORY, codes + (i + 1) * VECTOR, LITTLE_ENDIAN);
       ShortVector both = (ShortVector) even.or(odd.lanewise(LSHL, 8)).convertShape(I2S, SHORTS, 0);
-      both.intoMemorySegment(out, at + i / 4, LITTLE_ENDIAN);
+      both.intoMemorySegment(MEMORY, out + i * (VECTOR / 4), LITTLE_ENDIAN);
     }
   }
 }

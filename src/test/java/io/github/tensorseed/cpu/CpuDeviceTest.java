@@ -142,6 +142,36 @@ class CpuDeviceTest {
     pipe.source().close();
   }
 
+  /// Vector kernels write to addresses, which nothing else keeps alive.
+  @Test
+  void closingWaitsForAFill() throws InterruptedException {
+    CountDownLatch filling = new CountDownLatch(1);
+    AtomicInteger filled = new AtomicInteger();
+    Thread[] closer = new Thread[1];
+    Kernels slow = (law, type, key, start, count, out) -> {
+      filling.countDown();
+      while (closer[0].getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      filled.incrementAndGet();
+      assertThat(out.scope().isAlive()).isTrue();
+    };
+    try (CpuDevice device = CpuDevice.open(1, slow)) {
+      Tensor tensor = device.allocate(DType.F32, Shape.of(4));
+      closer[0] = Thread.ofPlatform().unstarted(() -> {
+        while (filling.getCount() > 0) {
+          Thread.onSpinWait(); // not to be waiting for anything but the fill
+        }
+        tensor.close();
+      });
+      closer[0].start();
+      device.fill(tensor, LAW, STREAM);
+      closer[0].join();
+      assertThat(filled).hasValue(1);
+      assertThat(device.allocatedBytes()).isZero();
+    }
+  }
+
   private static boolean inNative(Thread thread) {
     StackTraceElement[] stack = thread.getStackTrace();
     return stack.length > 0 && stack[0].isNativeMethod() && stack[0].getMethodName().startsWith("read");

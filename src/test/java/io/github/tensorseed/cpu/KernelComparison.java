@@ -81,8 +81,8 @@ final class KernelComparison {
         }
       }
     }
-    boolean vectors = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
-    String result = kernels.getClass().getSimpleName() + " " + (vectors ? VectorKernels.bits() : 0) + " " + compared;
+    int bits = kernels instanceof VectorKernels ? VectorKernels.bits() : 0;
+    String result = kernels.getClass().getSimpleName() + " " + bits + " " + compared;
     System.out.write(result.getBytes(US_ASCII), 0, result.length());
     System.out.flush();
   }

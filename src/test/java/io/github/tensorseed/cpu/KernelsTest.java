@@ -147,7 +147,7 @@ class KernelsTest {
   @ParameterizedTest
   @ValueSource(ints = {16, 32, 64})
   void vectorsOfEveryWidth(int bytes) throws IOException, InterruptedException {
-    Result result = comparison("--add-modules", "jdk.incubator.vector", "-XX:MaxVectorSize=" + bytes);
+    Result result = comparison("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:MaxVectorSize=" + bytes);
     assertThat(result.kernels()).isEqualTo("VectorKernels");
     assertThat(result.bits()).isEqualTo(Math.min(8 * bytes, VectorKernels.bits()));
   }
@@ -158,6 +158,13 @@ class KernelsTest {
     assertThat(result.kernels()).isEqualTo("LoopKernels");
     assertThat(result.bits()).isZero();
     assertThat(result.log()).contains("--add-modules jdk.incubator.vector").doesNotContain("\tat ");
+  }
+
+  @Test
+  void loopsWithoutNativeAccess() throws IOException, InterruptedException {
+    Result result = comparison("--add-modules", "jdk.incubator.vector", "--illegal-native-access=deny");
+    assertThat(result.kernels()).isEqualTo("LoopKernels");
+    assertThat(result.log()).contains("--enable-native-access=ALL-UNNAMED").doesNotContain("\tat ");
   }
 
   private record Result(String kernels, int bits, String log) {}
