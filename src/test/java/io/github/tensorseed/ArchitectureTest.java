@@ -24,7 +24,7 @@ class ArchitectureTest {
       "device", Set.of("cpu"),
       "checkpoint", Set.of(),
       "model", Set.of("checkpoint"),
-      "cli", Set.of("device", "checkpoint", "model"));
+      "cli", Set.of("cpu", "device", "checkpoint", "model"));
 
   @Test
   void packagesUseWhatTheyMay() {

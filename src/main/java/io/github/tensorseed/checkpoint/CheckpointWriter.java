@@ -195,7 +195,7 @@ public final class CheckpointWriter {
       while (bytes.hasRemaining()) {
         channel.write(bytes);
       }
-      new ChunkWriter(device, channel, header.length, tensors, RandomStream.of(seed), progress).write(threads);
+      new ChunkWriter(device, threads, channel, header.length, tensors, RandomStream.of(seed), progress).write();
     });
   }
 }

@@ -4,25 +4,20 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
-import org.jspecify.annotations.Nullable;
 
-/// Fills the tensors of one file a chunk at a time, on several threads, and writes each chunk to its place.
+/// Fills the tensors of one file a pack at a time, on several threads, and writes each pack to its place.
 ///
-/// Every thread goes through all chunks in the same order, packs small neighbours together, and fills the packs that no other has
-/// taken. They share one counter, and each has one buffer, whatever the size of the file.
+/// A pack is a chunk of a large tensor, or small neighbours together. Each thread has one buffer, whatever the size of the file.
 final class ChunkWriter {
   /// Bytes of a pack, which stays in a core's cache between being filled and being written. Writes at a position cost no more than a
   /// mapped file, memory stays at one pack per thread, and a full disk is an exception rather than a signal.
@@ -31,61 +26,66 @@ final class ChunkWriter {
   /// Bytes after which the disk is set to work, while the next are made.
   private static final long FLUSH = 256L << 20;
 
-  private static final long PAGE = 4096;
-
   private final Device device;
   private final FileChannel channel;
-  private final long position;
   private final List<TensorSpec> tensors;
   private final RandomStream seed;
   private final LongConsumer progress;
-
-  private final AtomicLong nextPack = new AtomicLong();
-  private final AtomicLong unflushed = new AtomicLong();
+  private final Semaphore filling;
+  /// The system lets one thread write to a file at a time, and others spin meanwhile, at the expense of those that fill.
+  private final Lock writing = new ReentrantLock();
   private final AtomicBoolean flushing = new AtomicBoolean();
-  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+  private Pack pack;
 
-  /// @param tensors are written one behind the other from byte `position` of the file on
-  ChunkWriter(Device device, FileChannel channel, long position, List<TensorSpec> tensors, RandomStream seed, LongConsumer progress) {
+  /// @param threads fill at a time; one more writes, and one waits for the disk
+  /// @param position where the tensors begin in the file, one behind the other
+  ChunkWriter(Device device, int threads, FileChannel channel, long position, List<TensorSpec> tensors, RandomStream seed,
+      LongConsumer progress) {
     this.device = device;
     this.channel = channel;
-    this.position = position;
     this.tensors = tensors;
     this.seed = seed;
     this.progress = progress;
+    filling = new Semaphore(threads);
+    pack = new Pack(position);
   }
 
-  /// Writes everything, or throws what the first thread that failed has met.
-  void write(int threads) throws IOException {
-    long bytes = tensors.stream().mapToLong(TensorSpec::bytes).sum();
-    try (ExecutorService flusher = pool(1); ExecutorService workers = pool(threads)) {
-      for (long i = 0; i < Math.min(threads, bytes / CHUNK + 1); i++) {
-        workers.execute(() -> attempt(() -> new Worker(flusher).work()));
+  private record Part(TensorSpec tensor, Slice slice, RandomStream stream) {
+    int bytes() {
+      return (int) (slice.elements() * tensor.width());
+    }
+  }
+
+  private static final class Pack {
+    final long position;
+    final List<Part> parts = new ArrayList<>();
+    int bytes;
+
+    Pack(long position) {
+      this.position = position;
+    }
+  }
+
+  void write() throws IOException {
+    long flushed = pack.position;
+    try (Workers workers = new Workers(filling.availablePermits() + 2)) {
+      for (TensorSpec tensor : tensors) {
+        RandomStream stream = seed.named(tensor.name());
+        for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
+          Part part = new Part(tensor, slice, stream);
+          if (pack.bytes + part.bytes() > CHUNK) {
+            handOver(workers);
+          }
+          pack.parts.add(part);
+          pack.bytes += part.bytes();
+          if (pack.position - flushed >= FLUSH && flushing.compareAndSet(false, true)) {
+            flushed = pack.position;
+            workers.submit((_, _, _) -> flush());
+          }
+        }
       }
-    }
-    switch (failure.get()) {
-      case null -> {}
-      case IOException e -> throw e;
-      case UncheckedIOException e -> throw e.getCause();
-      case RuntimeException e -> throw e;
-      case Error e -> throw e;
-      case Throwable e -> throw new IllegalStateException(e);
-    }
-  }
-
-  private static ExecutorService pool(int threads) {
-    return Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().name("tensorseed-write-", 0).factory());
-  }
-
-  private interface Task {
-    void run() throws IOException;
-  }
-
-  private void attempt(Task task) {
-    try {
-      task.run();
-    } catch (Throwable e) {
-      failure.compareAndSet(null, e);
+      handOver(workers);
+      workers.await();
     }
   }
 
@@ -98,80 +98,42 @@ final class ChunkWriter {
     }
   }
 
-  private final class Worker {
-    private final ExecutorService flusher;
-    private long pack;
-    private long start = position;
-    private int filled;
-    private long taken = nextPack.getAndIncrement();
-    private @Nullable RandomStream stream;
+  private void handOver(Workers workers) throws IOException {
+    Pack full = pack;
+    workers.submit((_, buffer, _) -> {
+      fill(full, buffer);
+      write(full, buffer.asByteBuffer());
+      progress.accept(full.bytes);
+    });
+    pack = new Pack(full.position + full.bytes);
+  }
 
-    Worker(ExecutorService flusher) {
-      this.flusher = flusher;
-    }
-
-    void work() throws IOException {
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment buffer = arena.allocate(CHUNK, PAGE);
-        ByteBuffer bytes = buffer.asByteBuffer();
-        for (TensorSpec tensor : tensors) {
-          stream = null;
-          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
-            add(tensor, slice, buffer, bytes);
-          }
+  private void fill(Pack pack, MemorySegment buffer) {
+    filling.acquireUninterruptibly();
+    try {
+      long at = 0;
+      for (Part part : pack.parts) {
+        try {
+          part.tensor.fill(device, part.slice, part.stream, buffer.asSlice(at, part.bytes()));
+        } catch (IllegalArgumentException e) {
+          throw new IllegalArgumentException("tensor '" + part.tensor.name() + "': " + e.getMessage(), e);
         }
-        endPack(bytes);
+        at += part.bytes();
       }
+    } finally {
+      filling.release();
     }
+  }
 
-    private void add(TensorSpec tensor, Slice slice, MemorySegment buffer, ByteBuffer bytes) {
-      long size = slice.elements() * tensor.width();
-      if (filled + size > CHUNK) {
-        endPack(bytes);
+  private void write(Pack pack, ByteBuffer bytes) throws IOException {
+    bytes.limit(pack.bytes);
+    writing.lock();
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes, pack.position + bytes.position());
       }
-      if (pack == taken) {
-        if (stream == null) {
-          stream = seed.named(tensor.name());
-        }
-        fill(tensor, slice, stream, buffer.asSlice(filled, size));
-      }
-      filled += (int) size;
-    }
-
-    private void fill(TensorSpec tensor, Slice slice, RandomStream stream, MemorySegment host) {
-      try {
-        tensor.fill(device, slice, stream, host);
-      } catch (IllegalArgumentException e) {
-        throw new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
-      }
-    }
-
-    private void endPack(ByteBuffer bytes) {
-      if (pack == taken) {
-        if (failure.get() != null) {
-          throw new CancellationException();
-        }
-        writeOut(bytes.clear().limit(filled));
-        taken = nextPack.getAndIncrement();
-      }
-      pack++;
-      start += filled;
-      filled = 0;
-    }
-
-    private void writeOut(ByteBuffer bytes) {
-      try {
-        while (bytes.hasRemaining()) {
-          channel.write(bytes, start + bytes.position());
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      progress.accept(filled);
-      if (unflushed.addAndGet(filled) >= FLUSH && flushing.compareAndSet(false, true)) {
-        unflushed.set(0);
-        flusher.execute(() -> attempt(ChunkWriter.this::flush));
-      }
+    } finally {
+      writing.unlock();
     }
   }
 }

@@ -47,13 +47,13 @@ public final class CpuDevice implements Device {
     /// The first reason not to use vectors, with its remedy.
     @SuppressWarnings("restricted")
     private static @Nullable String slowdown() {
+      if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
+        return "module jdk.incubator.vector is not there; start Java with --add-modules jdk.incubator.vector";
+      }
       try {
         MemorySegment.NULL.reinterpret(0); // as the vector kernels do
       } catch (IllegalCallerException e) {
         return "native memory is denied; start Java with --enable-native-access=ALL-UNNAMED";
-      }
-      if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
-        return "module jdk.incubator.vector is not there; start Java with --add-modules jdk.incubator.vector";
       }
       if (VectorKernels.bits() < 128) {
         return "vectors have " + VectorKernels.bits() + " bits; start Java without -XX:MaxVectorSize";
@@ -95,6 +95,14 @@ public final class CpuDevice implements Device {
     return Engine.SLOWDOWN == null
         ? "vector kernels, " + VectorKernels.bits() + " bits"
         : "loops: " + Engine.SLOWDOWN;
+  }
+
+  /// Begins to compile the kernels of a law and a dtype aside, for programs that are going to fill much of it: they are slow until then,
+  /// a second or so. Without this the first fills begin it.
+  public static void prepare(Distribution law, DType dtype) {
+    if (fastest() instanceof TieredKernels kernels) {
+      kernels.prepare(law, dtype);
+    }
   }
 
   static CpuDevice open(int threads, Kernels kernels) {

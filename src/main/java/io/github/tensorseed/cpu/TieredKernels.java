@@ -12,16 +12,16 @@ import java.util.concurrent.atomic.AtomicLong;
 ///
 /// Until then every operation on a vector is a call with objects, some thousand times slower, and it takes seconds of that before
 /// C2 begins. So a thread aside runs the vectors, on memory of its own, while loops, which are fast at once, do the work. It starts for a
-/// law and dtype that have made a million elements; before that it would cost more than it gives.
+/// law and dtype that have made a quarter of a million elements; before that it would cost more than it gives.
 final class TieredKernels implements Kernels {
-  private static final long ELEMENTS_IN_LOOPS = 1 << 20;
+  private static final long ELEMENTS_IN_LOOPS = 1 << 18;
 
   /// Elements of a trial: a step or a few. C2 counts calls, and what a call does in vain is lost.
   private static final int TRIAL = 1 << 6;
 
   /// Every so many trials a long one is timed, in which what a call costs by itself does not count.
-  private static final int TIMED = 256;
-  private static final int TIMED_ELEMENTS = 1 << 12;
+  private static final int TIMED = 64;
+  private static final int TIMED_ELEMENTS = 1 << 10;
 
   /// Far more than compiled vectors need, of any width, and far less than all others.
   private static final long FAST_NANOS = 25 * TIMED_ELEMENTS;
@@ -58,9 +58,21 @@ final class TieredKernels implements Kernels {
     }
     long before = tier.elements.getAndAdd(count);
     if (before < ELEMENTS_IN_LOOPS && before + count >= ELEMENTS_IN_LOOPS) {
-      Thread.ofPlatform().daemon().name("tensorseed-warm-up").start(() -> warmUp(tier, law, dtype));
+      start(tier, law, dtype);
     }
     loops.fill(law, dtype, key, start, count, out);
+  }
+
+  /// Begins to compile for a law and dtype, which else begins with their fills.
+  void prepare(Distribution law, DType dtype) {
+    Tier tier = tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
+    if (tier.elements.getAndAdd(ELEMENTS_IN_LOOPS) < ELEMENTS_IN_LOOPS) {
+      start(tier, law, dtype);
+    }
+  }
+
+  private void start(Tier tier, Distribution law, DType dtype) {
+    Thread.ofPlatform().daemon().name("tensorseed-warm-up").start(() -> warmUp(tier, law, dtype));
   }
 
   private void warmUp(Tier tier, Distribution law, DType dtype) {

@@ -13,11 +13,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class TieredKernelsTest {
-  private static final long MANY = 1 << 20;
+  private static final long MANY = 1 << 18;
 
   private final AtomicLong inLoops = new AtomicLong();
   private final AtomicLong inVectors = new AtomicLong();
-  private final CountDownLatch tried = new CountDownLatch(768);
+  private final CountDownLatch tried = new CountDownLatch(192);
 
   /// Counts elements instead of making them; trials have key 0.
   private TieredKernels counting() {
@@ -37,7 +37,7 @@ class TieredKernelsTest {
     TieredKernels kernels = counting();
     kernels.fill(new Normal(0, 1), DType.F32, 1, 0, MANY - 1, MemorySegment.NULL);
     assertThat(inLoops).hasValue(MANY - 1);
-    assertThat(tried.getCount()).isEqualTo(768);
+    assertThat(tried.getCount()).isEqualTo(192);
   }
 
   @Test
@@ -55,6 +55,13 @@ class TieredKernelsTest {
     kernels.fill(new Normal(0, 1), DType.BF16, 1, 0, 11, MemorySegment.NULL);
     kernels.fill(new Uniform(0, 1), DType.F32, 1, 0, 13, MemorySegment.NULL);
     assertThat(inLoops).hasValue(before + 11 + 13);
+  }
+
+  @Test
+  void whatIsPreparedIsTriedBeforeAnythingIsFilled() throws InterruptedException {
+    TieredKernels kernels = counting();
+    kernels.prepare(new Normal(0, 1), DType.F32);
+    assertThat(tried.await(30, TimeUnit.SECONDS)).isTrue();
   }
 
   @Test
