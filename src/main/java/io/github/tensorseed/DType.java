@@ -5,6 +5,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /// The element types, by their safetensors names.
@@ -54,8 +55,8 @@ public enum DType {
         return dtype;
       }
     }
-    throw new IllegalArgumentException(
-        "unknown dtype '" + name + "'; known: " + Arrays.toString(values()).toLowerCase(Locale.ROOT));
+    List<String> known = Arrays.stream(values()).map(dtype -> dtype.name().toLowerCase(Locale.ROOT)).toList();
+    throw new IllegalArgumentException("unknown dtype '" + name + "'" + Nearest.hint(name.toLowerCase(Locale.ROOT), known));
   }
 
   /// The bits of `value` rounded once to this type. Not for F64, which does not come from a float.

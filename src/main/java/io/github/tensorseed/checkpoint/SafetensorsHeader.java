@@ -37,6 +37,9 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
 
   private static final int MAX_RANK = 64;
 
+  /// 0x93 and "NUMPY", with which .npy files begin.
+  private static final long NPY_MAGIC = 0x59504d554e93L;
+
   /// Reads and checks the header of `file`, which may be hostile: nothing is allocated because it claims to be large.
   ///
   /// @throws IOException naming the offset and the rule that is broken
@@ -47,6 +50,9 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       throw new IOException(file + ": " + size + " bytes are no safetensors file, which begins with 8 bytes of length");
     }
     long length = prefix.getLong(0);
+    if ((length & (1L << 48) - 1) == NPY_MAGIC) {
+      throw new IOException(file + " is an .npy file, which has one tensor and no record of its law; give a safetensors file");
+    }
     if (length < 0 || length > MAX_LENGTH || length > size - Long.BYTES) {
       throw new IOException(file + ", offset 0: the header claims " + Long.toUnsignedString(length) + " bytes; a file of " + size
           + " bytes has at most " + Math.min(MAX_LENGTH, size - Long.BYTES));

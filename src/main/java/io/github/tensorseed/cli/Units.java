@@ -33,6 +33,9 @@ final class Units {
   /// A 64-bit seed: decimal from -2^63 to 2^64 - 1, or 0x and hexadecimal digits.
   static long seed(String text) {
     try {
+      if (!text.chars().allMatch(c -> c < 128)) {
+        throw new NumberFormatException("digits of another script");
+      }
       if (text.regionMatches(true, 0, "0x", 0, 2)) {
         return Long.parseUnsignedLong(text, 2, text.length(), 16);
       }
