@@ -33,7 +33,7 @@ public class FillBenchmark {
   /// Elements of a row: tensors smaller than this are filled again and again.
   static final long ELEMENTS = 64L << 20;
 
-  private static final long WARM_UP_NANOS = 3_000_000_000L;
+  private static final long WARM_UP_NANOS = 2_000_000_000L;
 
   @Param({"uniform", "normal", "truncated_normal"})
   String law = "";
