@@ -216,7 +216,7 @@ class DTypeTest {
     assertThat(DType.of("F8_E4M3")).isEqualTo(DType.F8_E4M3);
     assertThatThrownBy(() -> DType.of("float32"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("unknown dtype 'float32'; known: [f64, f32, bf16, f16, f8_e4m3, f8_e5m2]");
+        .hasMessage("unknown dtype 'float32'; known: f64, f32, bf16, f16, f8_e4m3, f8_e5m2");
   }
 
   @Test

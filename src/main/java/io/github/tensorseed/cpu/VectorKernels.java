@@ -12,6 +12,8 @@ import io.github.tensorseed.Distribution.TruncatedNormal;
 import io.github.tensorseed.Distribution.Uniform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import jdk.incubator.vector.LongVector;
 import org.jspecify.annotations.Nullable;
 
@@ -59,9 +61,9 @@ final class VectorKernels implements Kernels {
     }
   }
 
-  /// Turns a piece of words into elements.
+  /// One step from a subsequence of words to elements, through a piece of memory.
   private interface Pass {
-    void run(int vectors, long to);
+    void run(int subsequence, int vectors, long to);
   }
 
   /// One call's state.
@@ -71,14 +73,16 @@ final class VectorKernels implements Kernels {
     private final VectorPhilox philox;
     /// Of the second counter, where elements take two words, from two counters in turn.
     private final @Nullable VectorPhilox second;
+    /// Whether the last pass of a law writes elements; else it leaves pairs of vectors, the values of even and of odd elements.
     private final boolean inOrder;
-    /// Elements in a piece.
-    private final int most;
+    /// Bytes of an element while it is computed.
+    private final int width;
     // Vectors that straddle cache lines cost twice: the 16 bytes of malloc are not enough.
     private final long words;
     private final long probabilities;
     private final long aside;
-    private final Pass pass;
+    /// Called in turn from one place, where three of them are too many for C2 to inline: together in one method they are slower by a sixth.
+    private final List<Pass> passes = new ArrayList<>();
 
     Fill(Distribution law, DType dtype, long key, Arena arena, long out) {
       this.dtype = dtype;
@@ -88,97 +92,93 @@ final class VectorKernels implements Kernels {
       philox = new VectorPhilox(key);
       second = wide ? new VectorPhilox(key) : null;
       inOrder = !wide && !pairs && (dtype == DType.F32 || dtype == DType.F64);
-      most = PIECE / (wide ? Long.BYTES : Integer.BYTES);
+      width = wide ? Long.BYTES : Integer.BYTES;
       words = arena.allocate(PIECE, VECTOR).address();
       probabilities = law instanceof TruncatedNormal ? arena.allocate(PIECE, VECTOR).address() : 0;
       aside = arena.allocate((long) STEP * Long.BYTES, VECTOR).address();
-      Pass values = wide ? values64(law) : values(law);
-      if (inOrder) {
-        pass = values;
+      if (second == null) {
+        passes.add((subsequence, vectors, _) -> philox.words(inOrder, subsequence, vectors, words));
+        addPasses(law);
+        if (!inOrder) {
+          passes.add((_, vectors, to) -> VectorStore.store(dtype, words, vectors, to));
+        }
       } else {
-        pass = (vectors, to) -> {
-          values.run(vectors, words);
-          if (wide) {
-            VectorLaws64.store(words, vectors, to);
-          } else {
-            VectorStore.store(dtype, words, vectors, to);
-          }
-        };
+        passes.add((subsequence, vectors, _) -> philox.words(inOrder, subsequence, vectors / 2, words));
+        passes.add((subsequence, vectors, _) -> second.words(inOrder, subsequence, vectors / 2, words + (long) vectors / 2 * VECTOR));
+        passes.add((_, vectors, _) -> VectorLaws64.integers(words, vectors));
+        addPasses64(law);
+        passes.add((_, vectors, to) -> VectorLaws64.store(words, vectors, to));
       }
     }
 
-    private Pass values(Distribution law) {
-      return switch (law) {
+    /// Where the last pass of a law writes.
+    private long values(long to) {
+      return inOrder ? to : words;
+    }
+
+    private void addPasses(Distribution law) {
+      switch (law) {
         case Uniform(double low, double high) -> {
           float range = (float) (high - low);
           // fma(range, U, low) grows with U, so none is too great if that of U = 1 is not.
           if (Math.fma(range, 1, (float) low) <= (float) high) {
-            yield (vectors, to) -> VectorLaws.uniforms(words, vectors, 1, range, (float) low, to);
+            passes.add((_, vectors, to) -> VectorLaws.uniforms(words, vectors, 1, range, (float) low, values(to)));
+          } else {
+            passes.add((_, vectors, _) -> VectorLaws.uniforms(words, vectors, 1, range, (float) low, words));
+            passes.add((_, vectors, to) -> VectorLaws.atMost((float) high, words, vectors, values(to)));
           }
-          yield (vectors, to) -> {
-            VectorLaws.uniforms(words, vectors, 1, range, (float) low, words);
-            VectorLaws.atMost((float) high, words, vectors, to);
-          };
         }
-        case Normal(double mean, double std) -> (vectors, _) -> normals(vectors, mean, std);
-        case LogNormal(double mean, double std) -> (vectors, _) -> {
-          normals(vectors, mean, std);
-          VectorLaws.exponentials(words, vectors);
-        };
+        case Normal(double mean, double std) -> addNormals(mean, std);
+        case LogNormal(double mean, double std) -> {
+          addNormals(mean, std);
+          passes.add((_, vectors, _) -> VectorLaws.exponentials(words, vectors));
+        }
         case TruncatedNormal truncated -> {
           TruncatedNormal.Tails tails = truncated.tails(false);
-          yield (vectors, to) -> {
-            VectorLaws.tails(words, vectors, tails, probabilities);
-            VectorLaws.logarithms(probabilities, vectors, 1, Laws.ROOT_HALF_BITS + (24 << Laws.EXPONENT_SHIFT));
-            VectorLaws.quantiles(words, probabilities, vectors, truncated, tails, to);
-          };
+          int origin = Laws.ROOT_HALF_BITS + (24 << Laws.EXPONENT_SHIFT);
+          passes.add((_, vectors, _) -> VectorLaws.tails(words, vectors, tails, probabilities));
+          passes.add((_, vectors, _) -> VectorLaws.logarithms(probabilities, vectors, 1, origin));
+          passes.add((_, vectors, to) -> VectorLaws.quantiles(words, probabilities, vectors, truncated, tails, values(to)));
         }
-        case Signs(double value) -> dtype == DType.F64
-            ? (vectors, to) -> VectorLaws64.signs(words, vectors, value, to)
-            : (vectors, to) -> VectorLaws.signs(words, vectors, (float) value, to);
+        case Signs(double value) -> passes.add(dtype == DType.F64
+            ? (_, vectors, to) -> VectorLaws64.signs(words, vectors, value, to)
+            : (_, vectors, to) -> VectorLaws.signs(words, vectors, (float) value, values(to)));
         case Constant _ -> throw new IllegalArgumentException(law + " needs no words");
-      };
+      }
     }
 
-    private void normals(int vectors, double mean, double std) {
-      VectorLaws.uniforms(words, vectors, 2, 1, 0, words);
-      VectorLaws.logarithms(words, vectors, 2, Laws.ROOT_HALF_BITS);
-      VectorLaws.normals(words, vectors, (float) mean, (float) std);
+    private void addNormals(double mean, double std) {
+      passes.add((_, vectors, _) -> VectorLaws.uniforms(words, vectors, 2, 1, 0, words));
+      passes.add((_, vectors, _) -> VectorLaws.logarithms(words, vectors, 2, Laws.ROOT_HALF_BITS));
+      passes.add((_, vectors, _) -> VectorLaws.normals(words, vectors, (float) mean, (float) std));
     }
 
-    private Pass values64(Distribution law) {
-      return switch (law) {
-        case Uniform(double low, double high) -> (vectors, _) -> {
-          uniforms64(vectors);
-          VectorLaws64.scale(words, vectors, high - low, low, high);
-        };
-        case Normal(double mean, double std) -> (vectors, _) -> normals64(vectors, mean, std);
-        case LogNormal(double mean, double std) -> (vectors, _) -> {
-          normals64(vectors, mean, std);
-          VectorLaws64.exponentials(words, vectors);
-        };
+    private void addPasses64(Distribution law) {
+      switch (law) {
+        case Uniform(double low, double high) -> {
+          passes.add((_, vectors, _) -> VectorLaws64.uniforms(words, vectors));
+          passes.add((_, vectors, _) -> VectorLaws64.scale(words, vectors, high - low, low, high));
+        }
+        case Normal(double mean, double std) -> addNormals64(mean, std);
+        case LogNormal(double mean, double std) -> {
+          addNormals64(mean, std);
+          passes.add((_, vectors, _) -> VectorLaws64.exponentials(words, vectors));
+        }
         case TruncatedNormal truncated -> {
           TruncatedNormal.Tails tails = truncated.tails(true);
-          yield (vectors, _) -> {
-            VectorLaws64.integers(words, vectors);
-            VectorLaws64.tails(words, vectors, tails, probabilities);
-            VectorLaws64.logarithms(probabilities, vectors, 1, Laws.ROOT_HALF_BITS_64 + (53L << Laws.EXPONENT_SHIFT_64));
-            VectorLaws64.quantiles(words, probabilities, vectors, truncated, tails);
-          };
+          long origin = Laws.ROOT_HALF_BITS_64 + (53L << Laws.EXPONENT_SHIFT_64);
+          passes.add((_, vectors, _) -> VectorLaws64.tails(words, vectors, tails, probabilities));
+          passes.add((_, vectors, _) -> VectorLaws64.logarithms(probabilities, vectors, 1, origin));
+          passes.add((_, vectors, _) -> VectorLaws64.quantiles(words, probabilities, vectors, truncated, tails));
         }
         case Signs _, Constant _ -> throw new IllegalArgumentException(law + " is not computed in binary64");
-      };
+      }
     }
 
-    private void uniforms64(int vectors) {
-      VectorLaws64.integers(words, vectors);
-      VectorLaws64.uniforms(words, vectors);
-    }
-
-    private void normals64(int vectors, double mean, double std) {
-      uniforms64(vectors);
-      VectorLaws64.logarithms(words, vectors, 2, Laws.ROOT_HALF_BITS_64);
-      VectorLaws64.normals(words, vectors, mean, std);
+    private void addNormals64(double mean, double std) {
+      passes.add((_, vectors, _) -> VectorLaws64.uniforms(words, vectors));
+      passes.add((_, vectors, _) -> VectorLaws64.logarithms(words, vectors, 2, Laws.ROOT_HALF_BITS_64));
+      passes.add((_, vectors, _) -> VectorLaws64.normals(words, vectors, mean, std));
     }
 
     void run(long start, long count) {
@@ -205,7 +205,7 @@ final class VectorKernels implements Kernels {
       }
       int body = head + (count - head) / STEP * STEP;
       for (int done = head, some; done < body; done += some) {
-        some = Math.min(most, body - done);
+        some = Math.min(PIECE / width, body - done);
         piece(first + done, some, to + (long) done * dtype.bytes());
       }
       if (body < count) {
@@ -221,13 +221,9 @@ final class VectorKernels implements Kernels {
 
     /// Whole steps, at most a piece of them.
     private void piece(int first, int count, long to) {
-      int bytes = count * Integer.BYTES;
-      philox.words(inOrder, first / 4, count / 4, words);
-      if (second != null) {
-        second.words(inOrder, first / 4, count / 4, words + bytes);
-        bytes *= 2;
+      for (Pass pass : passes) {
+        pass.run(first / 4, count * width / VECTOR, to);
       }
-      pass.run(bytes / VECTOR, to);
     }
   }
 }

@@ -78,14 +78,14 @@ final class VectorPhilox {
     set(4, key1(2) << 32);
   }
 
-  /// Makes the words of `blocks` subsequences from `first` on, a multiple of [#BLOCKS].
+  /// Makes vectors of words from subsequence `first` on, four for every [#BLOCKS] subsequences.
   ///
   /// @param inOrder whether words come in order, or in pairs of vectors: those of even elements, those of odd elements
-  void words(boolean inOrder, int first, int blocks, long to) {
-    words(table, inOrder ? IN_ORDER : EVEN_ODD, first, blocks, to);
+  void words(boolean inOrder, int first, int vectors, long to) {
+    words(table, inOrder ? IN_ORDER : EVEN_ODD, first, vectors, to);
   }
 
-  private static void words(long[] table, int[] order, int first, int blocks, long to) {
+  private static void words(long[] table, int[] order, int first, int vectors, long to) {
     LongVector m0 = LongVector.broadcast(LONGS, Philox.M0).and(0xffffffffL);
     LongVector m1 = LongVector.broadcast(LONGS, Philox.M1).and(0xffffffffL);
     LongVector growth = LongVector.broadcast(LONGS, BLOCKS * Philox.M1);
@@ -112,7 +112,6 @@ final class VectorPhilox {
     LongVector k8b = LongVector.fromArray(LONGS, table, 16 * LANES);
     LongVector k9a = LongVector.fromArray(LONGS, table, 17 * LANES);
     LongVector k9b = LongVector.fromArray(LONGS, table, 18 * LANES);
-    int vectors = blocks / BLOCKS * 4;
     for (int vector = 0; vector < vectors; vector += 4) {
       LongVector a0 = p0.lanewise(XOR, k0);
       LongVector a1 = p1.lanewise(XOR, k0);

@@ -118,7 +118,8 @@ public final class Recipe {
     if (bytes.length > MOST_BYTES) {
       throw new IOException(path + ": larger than " + MOST_BYTES + " bytes, so it is no recipe");
     }
-    return parse(path.toString(), new String(bytes, StandardCharsets.UTF_8));
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    return parse(path.toString(), text.startsWith("\ufeff") ? text.substring(1) : text); // as some editors begin a file
   }
 
   /// Reads the rules of a text. Each has to match a tensor of the model for which it is used.

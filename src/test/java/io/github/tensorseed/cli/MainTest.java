@@ -162,7 +162,7 @@ class MainTest {
   @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
       plan gtp2                                        | did you mean 'gpt2'
       plan gpt2 --recipe megatorn                      | megatron
-      plan gpt2 --dtype f23                            | unknown dtype 'f23'
+      plan gpt2 --dtype bfl6                           | unknown dtype 'bfl6'; did you mean 'bf16'?
       plan gpt2 --set *.bias=constent(1)               | did you mean 'constant'
       plan gpt2 --set *.bias=he_normal()               | rank
       plan gpt2 --set nothing.*=zeros()                | matches no tensor
@@ -175,6 +175,7 @@ class MainTest {
       init gpt2                                        | --out
       init gpt2 --out target --seed 1e3                | seed '1e3' is not a 64-bit number
       init gpt2 --out target --seed 18446744073709551616 | not a 64-bit number
+      init gpt2 --out target --seed ٤٢                 | not a 64-bit number
       init gpt2 --out target --shard-size 5XB          | is no size
       init gpt2 --out target --part 4/3                | parts are 1/3 to 3/3
       init gpt2 --out target --threads 0               | give 1 to 1024

@@ -21,7 +21,7 @@ final class KernelComparison {
   /// of the narrow types, subnormals, both zeros.
   static final List<Distribution> LAWS = List.of(
       new Uniform(-0.05, 0.05), new Uniform(0, 1), new Uniform(0.1, 0.7), new Uniform(-3, -3), new Uniform(-400, 57000),
-      new Uniform(0, 1e-42), new Uniform(-0.1, 0.2),
+      new Uniform(0, 1e-42), new Uniform(-0.1, 0.2), new Uniform(1000000.04, 1000000.09),
       new Normal(0, 0.02), new Normal(1.5, 0), new Normal(-0.0, 1e-7), new Normal(3, 30000), new Normal(0, 1e38),
       new LogNormal(0, 1), new LogNormal(0, 40), new LogNormal(-80, 20),
       new TruncatedNormal(0, 0.02, -0.04, 0.04), new TruncatedNormal(0, 1, 4, 6), new TruncatedNormal(0, 1, -8, -6),

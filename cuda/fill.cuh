@@ -1,0 +1,135 @@
+// One body for every law and type: a grid-stride loop over groups of four elements, which share a subsequence of the stream.
+#pragma once
+#include "laws.cuh"
+#include "memory.cuh"
+#include "philox.cuh"
+
+/// Makes groups of one counter, which has 65536 of them: one for each subsequence.
+template <typename L>
+class Groups {
+  const L& law;
+  Philox first, second;  // binary64 has two blocks per group, of counters next to each other
+
+ public:
+  /// @param group any of these groups; the element's number over 4
+  __device__ __forceinline__ Groups(const L& law, u64 key, u64 group)
+      : law(law), first(key, (group >> 16) * (L::BLOCKS == 2 ? 2 : 1)), second(key, (group >> 16) * 2 + 1) {}
+
+  __device__ __forceinline__ void four(u64 group, typename L::Real* values) const {
+    u32 words[4 * 2];
+    u32 subsequence = static_cast<u32>(group) & 0xffff;
+    if (L::BLOCKS > 0) {
+      first.block(subsequence, words);
+    }
+    if (L::BLOCKS > 1) {
+      second.block(subsequence, words + 4);
+    }
+    law.four(words, values);
+  }
+};
+
+/// What the threads of a block make at a time: groups whose codes fill `STORES` stores of 16 bytes or more per thread, at a distance that lets
+/// neighbouring threads write neighbouring places. A tile begins at a multiple of its length, so all of it has one counter.
+template <typename D>
+struct Tile {
+  static constexpr u32 GROUPS = sizeof(typename D::Four) < 16 ? 16 / sizeof(typename D::Four) : 1;  // of a store
+  static constexpr u32 STORES = sizeof(typename D::Four) == 16 ? 2 : 1;
+  static constexpr u32 ALL_GROUPS = GROUPS * STORES * THREADS;
+};
+
+template <typename L, typename D>
+__device__ __forceinline__ typename D::Four codes(const Groups<L>& groups, u64 group) {
+  typename L::Real values[4];
+  groups.four(group, values);
+  return four<D>(values);
+}
+
+/// The middle of a contiguous run, in whole tiles.
+template <typename L, typename D>
+__device__ __forceinline__ void fillTiles(const L& law, u64 key, u8* out, u64 start, u64 tiles) {
+  using T = Tile<D>;
+  for (u64 tile = block(); tile < tiles; tile += blocks()) {
+    u64 firstGroup = start / 4 + tile * T::ALL_GROUPS;
+    Groups<L> groups(law, key, firstGroup);
+#pragma unroll
+    for (u32 i = 0; i < T::STORES; i++) {
+      u32 place = (i * THREADS + thread()) * T::GROUPS;
+      u64 group = firstGroup + place;
+      void* to = out + (tile * T::ALL_GROUPS + place) * (4 * sizeof(typename D::Stored));
+      if constexpr (T::GROUPS == 1) {
+        *static_cast<typename D::Four*>(to) = codes<L, D>(groups, group);
+      } else if constexpr (T::GROUPS == 2) {
+        u32x2 lower = codes<L, D>(groups, group);
+        u32x2 upper = codes<L, D>(groups, group + 1);
+        *static_cast<u32x4*>(to) = u32x4{lower[0], lower[1], upper[0], upper[1]};
+      } else {
+        *static_cast<u32x4*>(to) = u32x4{codes<L, D>(groups, group), codes<L, D>(groups, group + 1),
+                                         codes<L, D>(groups, group + 2), codes<L, D>(groups, group + 3)};
+      }
+    }
+  }
+}
+
+/// What of a run, or of several, no tile has made: a group at a time, in one store if it is whole and aligned, else element by element.
+///
+/// @param head  the groups before the tiles
+/// @param tiled the groups that tiles have made; 0 where there are several runs
+template <typename L, typename D>
+__device__ __forceinline__ void fillRuns(const L& law, u64 key, u8* out, u64 count, u64 start, u64 run, u64 stride, u64 head, u64 tiled) {
+  constexpr s64 BYTES = sizeof(typename D::Stored);
+  u64 longest = run < count ? run : count;
+  u64 runs = run < count ? (count - 1) / run + 1 : 1;
+  u64 slots = longest / 4 + 2 - tiled;  // groups that a run can touch
+  for (u64 slot = firstItem(); slot < runs * slots; slot += items()) {
+    u64 number = 0;
+    u64 index = slot;
+    if (runs > 1) {
+      number = slot / slots;
+      index = slot % slots;
+    } else if (slot >= head) {
+      index = slot + tiled;
+    }
+    u64 begin = start + number * stride;
+    u64 group = begin / 4 + index;
+    s64 offset = static_cast<s64>(group * 4 - begin);  // in its run
+    u64 left = count - number * run;
+    s64 rest = static_cast<s64>(left < longest ? left : longest) - offset;
+    s32 first = offset < 0 ? static_cast<s32>(-offset) : 0;
+    s32 last = rest < 4 ? static_cast<s32>(rest) : 4;
+    if (rest > 0 && first < last) {
+      typename L::Real values[4];
+      Groups<L>(law, key, group).four(group, values);
+      u8* place = out + (static_cast<s64>(number * run) + offset) * BYTES;
+      if (last - first == 4 && aligned(place, 4 * BYTES)) {
+        *reinterpret_cast<typename D::Four*>(place) = four<D>(values);
+      } else {
+#pragma unroll 1
+        for (s32 i = 0; i < last; i++) {
+          if (i >= first) {
+            store<D>(place, D::code(values[0]));
+          }
+          place += BYTES;
+          values[0] = values[1];
+          values[1] = values[2];
+          values[2] = values[3];
+        }
+      }
+    }
+  }
+}
+
+/// Place p of `out` becomes element `start + p / run * stride + p % run`.
+template <template <typename> class L, typename D>
+__device__ __forceinline__ void fill(u8* out, u64 count, u64 start, u64 run, u64 stride, u64 key, const Law& parameters) {
+  using Of = L<typename D::Float>;
+  Of law(parameters);
+  constexpr u64 TILE = 4 * Tile<D>::ALL_GROUPS;
+  u64 untilTile = -start % TILE;
+  u64 tiles = 0;
+  u8* firstTile = out + untilTile * sizeof(typename D::Stored);
+  if (run >= count && untilTile <= count && aligned(firstTile, 16)) {
+    tiles = (count - untilTile) / TILE;
+    fillTiles<Of, D>(law, key, firstTile, start + untilTile, tiles);
+  }
+  fillRuns<Of, D>(law, key, out, count, start, run, stride, (untilTile + 3) / 4, tiles * Tile<D>::ALL_GROUPS);
+}
