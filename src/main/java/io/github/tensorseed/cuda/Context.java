@@ -372,8 +372,9 @@ final class Context implements AutoCloseable {
       long launch = launches.last();
       int ended = JCudaDriver.cuStreamSynchronize(stream);
       forget(allocation);
-      check(JCudaDriver.cuMemFree(devicePointer(allocation.memory.address())), "cuMemFree");
+      int freed = JCudaDriver.cuMemFree(devicePointer(allocation.memory.address()));
       waited(ended, "cuStreamSynchronize", launch);
+      check(freed, "cuMemFree");
     }
   }
 

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.tensorseed.DeviceUnavailableException;
+import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -28,7 +29,7 @@ final class Driver {
   private static final int MINOR = 76;
   private static final int NO_DEVICE = 100;
   private static final int LONGEST_NAME = 256;
-  private static final int LONGEST_REASON = 4096;
+  private static final int LONGEST_TEXT = 4096;
 
   /// What the only look found: a driver does not come or go while a process runs.
   private static final class Look {
@@ -94,7 +95,7 @@ final class Driver {
     }
   }
 
-  private static void requireInitialized(int code) {
+  private void requireInitialized(int code) {
     String reason = switch (code) {
       case 0 -> "";
       case NO_DEVICE -> "NVIDIA's driver sees no GPU (CUDA_ERROR_NO_DEVICE, 100); nvidia-smi must list one, and CUDA_VISIBLE_DEVICES not hide it";
@@ -104,21 +105,29 @@ final class Driver {
           + " restart the machine";
       case 804 -> "the driver's compatibility library does not go with this GPU (CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE, 804);"
           + " take its folder out of LD_LIBRARY_PATH";
-      default -> "NVIDIA's driver does not start (cuInit gives " + code + "); see whether nvidia-smi works, and the kernel's log";
+      default -> "NVIDIA's driver does not start (cuInit failed with " + name(code) + "); see whether nvidia-smi works, and the kernel's log";
     };
     if (!reason.isEmpty()) {
       throw new DeviceUnavailableException(reason);
     }
   }
 
-  private static void require(String call, int code) {
+  private void require(String call, int code) {
     if (code != 0) {
-      throw new DeviceUnavailableException(call + " of NVIDIA's driver failed with error " + code + "; see whether nvidia-smi works");
+      throw new DeviceUnavailableException(call + " of NVIDIA's driver failed with " + name(code) + "; see whether nvidia-smi works");
+    }
+  }
+
+  /// As in `CUDA_ERROR_UNKNOWN (999)`.
+  private String name(int code) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment name = arena.allocate(ADDRESS);
+      int known = call("cuGetErrorName", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), code, name);
+      return (known == 0 ? name.get(text(), 0).getString(0) : "error") + " (" + code + ")";
     }
   }
 
   /// Why the system's loader does not give the library.
-  @SuppressWarnings("restricted")
   private String loaderError() {
     SymbolLookup system = linker.defaultLookup();
     if (system.find("dlopen").isEmpty() || system.find("dlerror").isEmpty()) {
@@ -126,8 +135,7 @@ final class Driver {
     }
     try (Arena arena = Arena.ofConfined()) {
       MethodHandle open = function(system, "dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
-      MethodHandle error = function(system, "dlerror", FunctionDescriptor.of(
-          ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(LONGEST_REASON, JAVA_BYTE))));
+      MethodHandle error = function(system, "dlerror", FunctionDescriptor.of(text()));
       MemorySegment file = arena.allocateFrom(LIBRARY);
       // Calling for the first time makes the JVM open libraries, too, after which the error would be gone.
       invoke(open, file, 2);
@@ -136,6 +144,12 @@ final class Driver {
       MemorySegment reason = (MemorySegment) invoke(error);
       return reason.address() == 0 ? LIBRARY + " cannot be opened" : reason.getString(0);
     }
+  }
+
+  /// The address of a text that ends with a zero.
+  @SuppressWarnings("restricted")
+  private static AddressLayout text() {
+    return ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(LONGEST_TEXT, JAVA_BYTE));
   }
 
   private int call(String function, FunctionDescriptor types, Object... arguments) {

@@ -15,8 +15,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What a user is told who has no driver that can be used: one line, with the reason and the remedy.
 class DriverTest {
-  private static final List<String> FLAGS = List.of("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
-
   @TempDir Path dir;
 
   /// Runs the command with a folder that comes first where the system looks for libraries.
@@ -35,13 +33,13 @@ class DriverTest {
     Files.writeString(dir.resolve("libcuda.so.1"), "not a library");
     Path out = dir.resolve("x.safetensors");
     String[] init = {"init", "--tensor", "w:F32[3]=zeros()", "--out", out.toString(), "--device", "cuda:0"};
-    assertRefused(command(dir, FLAGS, init), "libcuda.so.1: file too short", "install it", "or take the device cpu");
+    assertRefused(command(dir, Fork.FLAGS, init), "libcuda.so.1: file too short", "install it", "or take the device cpu");
     assertThat(out).doesNotExist();
     init[init.length - 1] = "auto";
-    Fork auto = command(dir, FLAGS, init);
+    Fork auto = command(dir, Fork.FLAGS, init);
     assertThat(auto.code()).isZero();
     assertThat(auto.err()).contains("device: cpu (", "; no cuda: NVIDIA's driver is not to be had", "file too short");
-    Fork devices = command(dir, FLAGS, "devices");
+    Fork devices = command(dir, Fork.FLAGS, "devices");
     assertThat(devices.code()).isZero();
     assertThat(devices.out()).containsPattern("(?m)^cuda +no +NVIDIA's driver is not to be had .*file too short");
   }
@@ -61,7 +59,7 @@ class DriverTest {
     Files.writeString(dir.resolve("libcuda.so.1"), "not a library");
     for (String device : new String[] {"cpu", "auto"}) {
       Path out = dir.resolve(device + ".safetensors");
-      Fork fork = Fork.run(Map.of("LD_LIBRARY_PATH", dir.toString()), FLAGS, classPath, Main.class.getName(),
+      Fork fork = Fork.run(Map.of("LD_LIBRARY_PATH", dir.toString()), Fork.FLAGS, classPath, Main.class.getName(),
           "init", "--tensor", "w:F32[300]=normal(0, 1)", "--out", out.toString(), "--device", device);
       assertThat(fork.code()).as(fork.err()).isZero();
       assertThat(out).exists();

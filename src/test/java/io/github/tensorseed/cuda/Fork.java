@@ -15,7 +15,18 @@ import java.util.concurrent.TimeUnit;
 /// @param out what it printed
 /// @param err what it printed as errors
 record Fork(int code, String out, String err) {
+  static final List<String> FLAGS = List.of("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
+
   private static final long TIMEOUT_SECONDS = 240;
+
+  static Map<String, String> environment(String options) {
+    return Map.of("LD_LIBRARY_PATH", Emulator.folder().toString(), "TENSORSEED_EMULATOR", options);
+  }
+
+  /// Runs a main class on the emulated driver.
+  static Fork emulated(String options, Class<?> main, String... arguments) throws Exception {
+    return run(environment(options), FLAGS, main, arguments);
+  }
 
   /// Runs a main class of the tests' class path.
   ///
