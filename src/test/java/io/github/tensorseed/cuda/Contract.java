@@ -247,8 +247,10 @@ final class Contract {
     Tensor first = device.allocate(DType.F32, Shape.of(1000));
     Tensor second = device.allocate(DType.F64, Shape.of(1000));
     require(device.allocatedBytes() == 12_000, "allocated " + device.allocatedBytes());
+    device.fill(first, new Distribution.Constant(1), RandomStream.of(0));
+    first.close(); // which must not take the memory from under the fill
     first.close();
-    first.close();
+    device.synchronize();
     require(device.allocatedBytes() == 8_000, "allocated " + device.allocatedBytes());
     try {
       device.allocate(DType.F8_E4M3, Shape.of(1L << 46));

@@ -3,6 +3,7 @@ package io.github.tensorseed.cuda;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.DeviceUnavailableException;
@@ -11,16 +12,25 @@ import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.checkpoint.CheckpointWriter;
+import io.github.tensorseed.checkpoint.ShardLayout;
+import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.cpu.ScalarDevice;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import jcuda.driver.CUresult;
 import org.jspecify.annotations.Nullable;
 
-/// Every call of the driver that opening, filling, copying and closing makes fails once, as a program on the emulated driver. Its argument
-/// is the driver's mode.
+/// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
+/// the scenario: `device` opens, fills, copies and closes; `checkpoint` writes one, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
@@ -28,22 +38,38 @@ final class Faults {
 
   private static final Emulator DRIVER = Emulator.ofProcess();
 
-  private Faults() {}
+  private interface Scenario {
+    /// Does something.
+    ///
+    /// @return what it is told of a fault
+    @Nullable DeviceException run() throws Exception;
+  }
+
+  private final String mode;
+  private final Scenario scenario;
+
+  private Faults(String mode, Scenario scenario) {
+    this.mode = mode;
+    this.scenario = scenario;
+  }
 
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
-    String mode = arguments[0];
+    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints()).run();
+  }
+
+  private void run() throws Exception {
     int ordinary = 0;
-    while (atCall(mode, "*", ordinary + 1, 1)) {
+    while (atCall("*", ordinary + 1, 1)) {
       ordinary++;
     }
     int memory = 0;
-    while (atCall(mode, "cuMemAlloc", memory + 1, Codes.OUT_OF_MEMORY)) {
+    while (atCall("cuMemAlloc", memory + 1, Codes.OUT_OF_MEMORY)) {
       memory++;
     }
     int sticky = 0;
     for (String function : new String[] {"kernel", "cuLaunchKernel", "cuEventSynchronize", "cuStreamSynchronize"}) {
-      for (int call = 1; atCall(mode, function, call, 700); call++) {
+      for (int call = 1; atCall(function, call, 700); call++) {
         sticky++;
       }
     }
@@ -53,7 +79,7 @@ final class Faults {
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
   ///
   /// @return whether there was such a call
-  private static boolean atCall(String mode, String function, int call, int code) throws Exception {
+  private boolean atCall(String function, int call, int code) throws Exception {
     DRIVER.reset(mode);
     require(DRIVER.call("cuInit", 0) == 0, "cuInit");
     String place = function + ":" + (function.equals("*") ? call + DRIVER.calls("*") : call) + ":" + code;
@@ -62,7 +88,7 @@ final class Faults {
     AtomicReference<@Nullable DeviceException> told = new AtomicReference<>();
     Thread thread = new Thread(() -> {
       try {
-        told.set(scenario());
+        told.set(scenario.run());
       } catch (Throwable e) {
         problem.set(e);
       }
@@ -143,8 +169,7 @@ final class Faults {
     }
   }
 
-  /// What a program does, and what it is told.
-  private static @Nullable DeviceException scenario() {
+  private static @Nullable DeviceException device() {
     DeviceException told = null;
     CudaDevice device;
     try {
@@ -172,5 +197,57 @@ final class Faults {
     }
     require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are allocated after closing");
     return told;
+  }
+
+  /// Five tensors in two files.
+  private static final class Checkpoints implements Scenario {
+    private static final List<TensorSpec> TENSORS = List.of(
+        new TensorSpec("a", DType.BF16, Shape.of(300, 200), new Distribution.Normal(0, 0.02)),
+        new TensorSpec("b", DType.F32, Shape.of(64), new Distribution.Constant(1)),
+        new TensorSpec("c", DType.BF16, Shape.of(200, 333), new Distribution.Uniform(-1, 1)),
+        new TensorSpec("d", DType.F16, Shape.of(7), new Distribution.Signs(0.5)),
+        new TensorSpec("e", DType.F64, Shape.of(50, 50), new Distribution.TruncatedNormal(0, 1, -2, 2)));
+
+    private final ShardLayout layout = ShardLayout.of(TENSORS, 42, 150_000);
+    private final Path expected;
+
+    Checkpoints() throws IOException {
+      expected = Files.createTempDirectory("expected");
+      try (Device cpu = ScalarDevice.open()) {
+        write(cpu, expected);
+      }
+      require(layout.shards().size() == 2, layout.shards() + "");
+    }
+
+    private void write(Device device, Path directory) throws IOException {
+      new CheckpointWriter(device, 2).write(layout, directory, null, CheckpointWriter.Existing.REFUSE, CheckpointWriter.Part.WHOLE);
+    }
+
+    @Override
+    public @Nullable DeviceException run() throws IOException {
+      Path directory = Files.createTempDirectory("faults");
+      DeviceException told = null;
+      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+        write(device, directory);
+      } catch (DeviceException e) {
+        told = e;
+      }
+      int complete = 0;
+      for (ShardLayout.Shard shard : layout.shards()) {
+        Path file = directory.resolve(shard.file());
+        if (Files.exists(file)) {
+          complete++;
+          require(Files.mismatch(file, expected.resolve(shard.file())) < 0, file + " is not complete, and told was " + told);
+        }
+      }
+      require(told != null || complete == 2, complete + " files, and nobody was told why");
+      try (Stream<Path> files = Files.list(directory)) {
+        for (Path file : files.toList()) {
+          Files.delete(file);
+        }
+      }
+      Files.delete(directory);
+      return told;
+    }
   }
 }
