@@ -33,7 +33,7 @@ class Groups {
 template <typename D>
 struct Tile {
   static constexpr u32 GROUPS = sizeof(typename D::Four) < 16 ? 16 / sizeof(typename D::Four) : 1;  // of a store
-  static constexpr u32 STORES = sizeof(typename D::Four) == 16 ? 2 : 1;
+  static constexpr u32 STORES = sizeof(typename D::Four) == 32 ? 1 : 4 / GROUPS;
   static constexpr u32 ALL_GROUPS = GROUPS * STORES * THREADS;
 };
 
