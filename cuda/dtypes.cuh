@@ -106,12 +106,12 @@ using F8_E4M3 = F8<3, 7, 0x43e00000, 0x7e>;   // 448
 using F8_E5M2 = F8<2, 15, 0x47600000, 0x7b>;  // 57344
 
 template <typename D>
-__device__ __forceinline__ typename D::Four four(const typename D::Float::Real* values) {
+__device__ __forceinline__ typename D::Four codesOf(const typename D::Float::Real* values) {
   return D::join(D::code(values[0]), D::code(values[1]), D::code(values[2]), D::code(values[3]));
 }
 
 template <>
-__device__ __forceinline__ BF16::Four four<BF16>(const float* values) {
+__device__ __forceinline__ BF16::Four codesOf<BF16>(const float* values) {
   return BF16::Four{upperHalves(BF16::rounded(values[0]), BF16::rounded(values[1])),
                     upperHalves(BF16::rounded(values[2]), BF16::rounded(values[3]))};
 }
