@@ -1,4 +1,4 @@
-// One body for every law and type: a grid-stride loop over groups of four elements, which share a subsequence of the stream.
+// One body for every law and type. It goes by groups of four elements, which share a subsequence of the stream: from a multiple of four on.
 #pragma once
 #include "laws.cuh"
 #include "memory.cuh"
@@ -33,7 +33,7 @@ class Groups {
   }
 };
 
-/// What the threads of a block make at a time: groups whose codes fill `STORES` stores of 16 bytes or more per thread, at a distance that lets
+/// What a block of threads makes at a time: groups that fill `STORES` stores of 16 bytes or more per thread, at a distance that lets
 /// neighbouring threads write neighbouring places. A tile begins at a multiple of its length, so all of it has one counter.
 template <typename D>
 struct Tile {
@@ -72,7 +72,7 @@ __device__ __forceinline__ void fillTiles(const L& law, u64 key, u8* out, u64 st
   }
 }
 
-/// What of a run, or of several, no tile has made: a group at a time, in one store if it is whole and aligned, else element by element.
+/// What tiles leave of one run, or all of several: a group at a time, in one store if it is whole and aligned, else element by element.
 ///
 /// @param head  the groups before the tiles
 /// @param tiled the groups that tiles have made; 0 where there are several runs
@@ -105,6 +105,7 @@ __device__ __forceinline__ void fillRuns(const L& law, u64 key, u8* out, u64 cou
       if (last - first == 4 && aligned(place, 4 * BYTES)) {
         *reinterpret_cast<typename D::Four*>(place) = codesOf<D>(values);
       } else {
+        // Not unrolled, so values move up: a register has no index.
 #pragma unroll 1
         for (s32 i = 0; i < last; i++) {
           if (i >= first) {

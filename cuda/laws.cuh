@@ -8,8 +8,8 @@ struct Law {
   u64 split;
 };
 
-/// `a` is high - low, `b` low, `c` high. The minimum stands for a selection: it would differ only if high were -0 and the value +0, so high is +0
-/// then. No value is above a high that is zero.
+/// `a` is high - low, `b` low, `c` high. The minimum stands for a selection, and would differ only if high were -0 and the value +0: high
+/// is made +0 then. No value is above a high that is zero.
 template <typename F>
 struct Uniform : F {
   using typename F::Real;

@@ -1,5 +1,5 @@
-// The words of CUDA that these kernels use, for a clang that has none of NVIDIA's headers. Arithmetic is spelled as functions: with contraction
-// off, each becomes one PTX instruction with an explicit .rn, which no later compiler may fuse with another.
+// The words of CUDA that these kernels use, for a clang that has none of NVIDIA's headers. Arithmetic is spelled as functions: with
+// contraction off, each becomes one PTX instruction with an explicit .rn, which no later compiler may fuse with another.
 #pragma once
 
 #define __device__ __attribute__((device))

@@ -45,7 +45,8 @@ class PtxTest {
   void hasEntriesAndRegistersOnly() {
     // No functions, no memory of its own, no spilled array.
     assertThat(shipped.directives())
-        .containsExactlyInAnyOrder(".version", ".target", ".address_size", ".visible .entry", ".param", ".maxntid", ".maxnreg", ".minnctapersm", ".reg");
+        .containsExactlyInAnyOrder(".version", ".target", ".address_size", ".visible .entry", ".param", ".maxntid", ".maxnreg",
+            ".minnctapersm", ".reg");
   }
 
   @Test
