@@ -1,4 +1,4 @@
-// From one element type to another, or to itself, times a number.
+// From one element type to another, or to itself, times a number. In place, too, if the types are as wide.
 #pragma once
 #include "memory.cuh"
 

@@ -2,8 +2,11 @@
 #pragma once
 #include "functions.cuh"
 
-// Each has: Float, what it is computed in; Stored, a code in memory, which elsewhere is a u32 or a u64; NAN_CODE; code(value); widen(code), exact;
-// Four, four codes as they lie in memory; join(codes) and part(four, i).
+// Each has
+//   Float   what it is computed in
+//   Code    an element's bits in a register: code(value), not for NaN, which is NAN_CODE; widen(code), exact
+//   Stored  a code in memory
+//   Four    four codes in memory: join(codes), part(four, i)
 
 struct F64 {
   using Float = Binary64;
@@ -50,7 +53,7 @@ struct BF16 : Half {
   static __device__ __forceinline__ Code code(float value) { return rounded(value) >> 16; }
   static __device__ __forceinline__ float widen(Code code) { return real(static_cast<s32>(code << 16)); }
 
-  /// The upper half is the code. Not for NaN.
+  /// The upper half is the code.
   static __device__ __forceinline__ u32 rounded(float value) {
     u32 b = static_cast<u32>(bits(value));
     return b + 0x7fff + (b >> 16 & 1);
@@ -93,7 +96,7 @@ struct F8 {
   static __device__ __forceinline__ float widen(Code code) {
     u32 magnitude = code & 0x7f;
     u32 sign = (code & 0x80) << 24;
-    float least = real((127 + 1 - BIAS - MANTISSA) << 23);  // subnormal number
+    float least = real((127 + 1 - BIAS - MANTISSA) << 23);  // the least subnormal number
     float value = magnitude < 1u << MANTISSA ? mul(static_cast<float>(magnitude), least)
                                              : real(static_cast<s32>((magnitude << DROPPED) + ((127 - BIAS) << 23)));
     u32 special = LARGEST_CODE + 1 != NAN_CODE && magnitude == LARGEST_CODE + 1 ? 0x7f800000 : 0x7fc00000;
@@ -106,12 +109,12 @@ using F8_E4M3 = F8<3, 7, 0x43e00000, 0x7e>;   // 448
 using F8_E5M2 = F8<2, 15, 0x47600000, 0x7b>;  // 57344
 
 template <typename D>
-__device__ __forceinline__ typename D::Four four(const typename D::Float::Real* values) {
+__device__ __forceinline__ typename D::Four codesOf(const typename D::Float::Real* values) {
   return D::join(D::code(values[0]), D::code(values[1]), D::code(values[2]), D::code(values[3]));
 }
 
 template <>
-__device__ __forceinline__ BF16::Four four<BF16>(const float* values) {
+__device__ __forceinline__ BF16::Four codesOf<BF16>(const float* values) {
   return BF16::Four{upperHalves(BF16::rounded(values[0]), BF16::rounded(values[1])),
                     upperHalves(BF16::rounded(values[2]), BF16::rounded(values[3]))};
 }

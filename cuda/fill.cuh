@@ -1,4 +1,4 @@
-// One body for every law and type: a grid-stride loop over groups of four elements, which share a subsequence of the stream.
+// One body for every law and type. It goes by groups of four elements, which share a subsequence of the stream: from a multiple of four on.
 #pragma once
 #include "laws.cuh"
 #include "memory.cuh"
@@ -11,13 +11,11 @@ class Groups {
   Philox first, second;  // binary64 has two blocks per group, of counters next to each other
 
  public:
-  /// @param group any of these groups; the element's number over 4
-  __device__ __forceinline__ Groups(const L& law, u64 key, u64 group)
-      : law(law), first(key, (group >> 16) * (L::BLOCKS == 2 ? 2 : 1)), second(key, (group >> 16) * 2 + 1) {}
+  __device__ __forceinline__ Groups(const L& law, u64 key, u64 counter)
+      : law(law), first(key, L::BLOCKS == 2 ? counter * 2 : counter), second(key, counter * 2 + 1) {}
 
-  __device__ __forceinline__ void four(u64 group, typename L::Real* values) const {
+  __device__ __forceinline__ void values(u32 subsequence, typename L::Real* values) const {
     u32 words[4 * 2];
-    u32 subsequence = static_cast<u32>(group) & 0xffff;
     if (L::BLOCKS > 0) {
       first.block(subsequence, words);
     }
@@ -26,51 +24,55 @@ class Groups {
     }
     law.four(words, values);
   }
+
+  template <typename D>
+  __device__ __forceinline__ typename D::Four codes(u32 subsequence) const {
+    typename L::Real four[4];
+    values(subsequence, four);
+    return codesOf<D>(four);
+  }
 };
 
-/// What the threads of a block make at a time: groups whose codes fill `STORES` stores of 16 bytes or more per thread, at a distance that lets
+/// What a block of threads makes at a time: groups that fill `STORES` stores of 16 bytes or more per thread, at a distance that lets
 /// neighbouring threads write neighbouring places. A tile begins at a multiple of its length, so all of it has one counter.
 template <typename D>
 struct Tile {
   static constexpr u32 GROUPS = sizeof(typename D::Four) < 16 ? 16 / sizeof(typename D::Four) : 1;  // of a store
-  static constexpr u32 STORES = sizeof(typename D::Four) == 16 ? 2 : 1;
-  static constexpr u32 ALL_GROUPS = GROUPS * STORES * THREADS;
+  static constexpr u32 STORES = sizeof(typename D::Four) == 32 ? 1 : 4 / GROUPS;
+  static constexpr u32 DISTANCE = GROUPS * THREADS;
+  static constexpr u32 ALL_GROUPS = DISTANCE * STORES;
 };
-
-template <typename L, typename D>
-__device__ __forceinline__ typename D::Four codes(const Groups<L>& groups, u64 group) {
-  typename L::Real values[4];
-  groups.four(group, values);
-  return four<D>(values);
-}
 
 /// The middle of a contiguous run, in whole tiles.
 template <typename L, typename D>
 __device__ __forceinline__ void fillTiles(const L& law, u64 key, u8* out, u64 start, u64 tiles) {
   using T = Tile<D>;
+  constexpr u64 BYTES = 4 * sizeof(typename D::Stored);
+  u32 mine = thread() * T::GROUPS;
   for (u64 tile = block(); tile < tiles; tile += blocks()) {
-    u64 firstGroup = start / 4 + tile * T::ALL_GROUPS;
-    Groups<L> groups(law, key, firstGroup);
+    u64 group = start / 4 + tile * T::ALL_GROUPS;
+    Groups<L> groups(law, key, group >> 16);
+    u32 first = (static_cast<u32>(group) & 0xffff) + mine;
+    u8* place = out + tile * (T::ALL_GROUPS * BYTES) + mine * BYTES;
 #pragma unroll
     for (u32 i = 0; i < T::STORES; i++) {
-      u32 place = (i * THREADS + thread()) * T::GROUPS;
-      u64 group = firstGroup + place;
-      void* to = out + (tile * T::ALL_GROUPS + place) * (4 * sizeof(typename D::Stored));
+      u32 subsequence = first + i * T::DISTANCE;
+      void* to = place + i * (T::DISTANCE * BYTES);
       if constexpr (T::GROUPS == 1) {
-        *static_cast<typename D::Four*>(to) = codes<L, D>(groups, group);
+        *static_cast<typename D::Four*>(to) = groups.template codes<D>(subsequence);
       } else if constexpr (T::GROUPS == 2) {
-        u32x2 lower = codes<L, D>(groups, group);
-        u32x2 upper = codes<L, D>(groups, group + 1);
+        u32x2 lower = groups.template codes<D>(subsequence);
+        u32x2 upper = groups.template codes<D>(subsequence + 1);
         *static_cast<u32x4*>(to) = u32x4{lower[0], lower[1], upper[0], upper[1]};
       } else {
-        *static_cast<u32x4*>(to) = u32x4{codes<L, D>(groups, group), codes<L, D>(groups, group + 1),
-                                         codes<L, D>(groups, group + 2), codes<L, D>(groups, group + 3)};
+        *static_cast<u32x4*>(to) = u32x4{groups.template codes<D>(subsequence), groups.template codes<D>(subsequence + 1),
+                                         groups.template codes<D>(subsequence + 2), groups.template codes<D>(subsequence + 3)};
       }
     }
   }
 }
 
-/// What of a run, or of several, no tile has made: a group at a time, in one store if it is whole and aligned, else element by element.
+/// What tiles leave of one run, or all of several: a group at a time, in one store if it is whole and aligned, else element by element.
 ///
 /// @param head  the groups before the tiles
 /// @param tiled the groups that tiles have made; 0 where there are several runs
@@ -98,11 +100,12 @@ __device__ __forceinline__ void fillRuns(const L& law, u64 key, u8* out, u64 cou
     s32 last = rest < 4 ? static_cast<s32>(rest) : 4;
     if (rest > 0 && first < last) {
       typename L::Real values[4];
-      Groups<L>(law, key, group).four(group, values);
+      Groups<L>(law, key, group >> 16).values(static_cast<u32>(group) & 0xffff, values);
       u8* place = out + (static_cast<s64>(number * run) + offset) * BYTES;
       if (last - first == 4 && aligned(place, 4 * BYTES)) {
-        *reinterpret_cast<typename D::Four*>(place) = four<D>(values);
+        *reinterpret_cast<typename D::Four*>(place) = codesOf<D>(values);
       } else {
+        // Not unrolled, so values move up: a register has no index.
 #pragma unroll 1
         for (s32 i = 0; i < last; i++) {
           if (i >= first) {

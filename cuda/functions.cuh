@@ -36,7 +36,7 @@ struct Binary32 {
     return add(mul(static_cast<float>(word), 0x1.921fb6p-30f), 0x1.921fb6p-31f);
   }
 
-  /// An integer in the exponent's place, times LOG_STEP's share of it.
+  /// An exponent where it stands in the bits, as a number, exactly; LOG_STEP takes its place into account.
   static __device__ __forceinline__ Real exponent(Bits bits) { return static_cast<float>(bits); }
   static __device__ __forceinline__ Real logEven(Real g) {
     return horner(g, 0x1.fffffap-1f, 0x1.00049ap-1f, 0x1.535d3p-2f, 0x1.25049ap-2f);

@@ -2,8 +2,8 @@
 #include "convert.cuh"
 #include "fill.cuh"
 
-// Blocks that are to live on one multiprocessor: six leave each thread 40 registers, four 64. The truncated normal needs a few more, and so does what
-// is computed in binary64.
+// Blocks that are to live on one multiprocessor: six leave each thread 40 registers, four 64, three 80. The truncated normal and what is
+// computed in binary64 would spill with 40.
 template <template <typename> class L, typename D>
 constexpr u32 RESIDENT = sizeof(typename D::Float::Real) == 4 ? 6 : 3;
 template <typename D>

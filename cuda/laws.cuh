@@ -8,19 +8,20 @@ struct Law {
   u64 split;
 };
 
-/// `a` is high - low, `b` low, `c` high.
+/// `a` is high - low, `b` low, `c` high. The minimum stands for a selection, and would differ only if high were -0 and the value +0: high
+/// is made +0 then. No value is above a high that is zero.
 template <typename F>
 struct Uniform : F {
   using typename F::Real;
   Real range, low, high;
 
   __device__ __forceinline__ explicit Uniform(const Law& law)
-      : range(static_cast<Real>(law.a)), low(static_cast<Real>(law.b)), high(static_cast<Real>(law.c)) {}
+      : range(static_cast<Real>(law.a)), low(static_cast<Real>(law.b)), high(add(static_cast<Real>(law.c), static_cast<Real>(0))) {}
 
   __device__ __forceinline__ void four(const u32* words, Real* values) const {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      values[i] = atMost(high, fma(range, F::unit(F::word(words, i)), low));
+      values[i] = min(high, fma(range, F::unit(F::word(words, i)), low));
     }
   }
 };

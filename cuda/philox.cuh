@@ -12,7 +12,6 @@ class Philox {
 
  public:
   __device__ __forceinline__ Philox(u64 key, u64 counter) : k0(low(key)), k1(high(key)) {
-    asm volatile("" : "+r"(k0), "+r"(k1));
     Product p(M0, low(counter));
     Product q(M1, p.high ^ k1);
     first0 = high(counter) ^ k0;

@@ -1,5 +1,5 @@
-// The words of CUDA that these kernels use, for a clang that has none of NVIDIA's headers. Arithmetic is spelled as functions: with contraction
-// off, each becomes one PTX instruction with an explicit .rn, which no later compiler may fuse with another.
+// The words of CUDA that these kernels use, for a clang that has none of NVIDIA's headers. Arithmetic is spelled as functions: with
+// contraction off, each becomes one PTX instruction with an explicit .rn, which no later compiler may fuse with another.
 #pragma once
 
 #define __device__ __attribute__((device))
@@ -24,6 +24,7 @@ __device__ __forceinline__ float mul(float a, float b) { return a * b; }
 __device__ __forceinline__ float add(float a, float b) { return a + b; }
 __device__ __forceinline__ float sub(float a, float b) { return a - b; }
 __device__ __forceinline__ float div(float a, float b) { return a / b; }
+__device__ __forceinline__ float min(float a, float b) { return __builtin_fminf(a, b); }  // -0 is less than +0
 __device__ __forceinline__ float sqrt(float a) { return __nvvm_sqrt_rn_f(a); }
 
 __device__ __forceinline__ double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -31,6 +32,7 @@ __device__ __forceinline__ double mul(double a, double b) { return a * b; }
 __device__ __forceinline__ double add(double a, double b) { return a + b; }
 __device__ __forceinline__ double sub(double a, double b) { return a - b; }
 __device__ __forceinline__ double div(double a, double b) { return a / b; }
+__device__ __forceinline__ double min(double a, double b) { return __builtin_fmin(a, b); }
 __device__ __forceinline__ double sqrt(double a) { return __nvvm_sqrt_rn_d(a); }
 
 __device__ __forceinline__ s32 bits(float x) { return __builtin_bit_cast(s32, x); }

@@ -1,6 +1,7 @@
 package io.github.tensorseed.cuda;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static jcuda.nvptxcompiler.nvPTXCompileResult.NVPTXCOMPILE_SUCCESS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -13,7 +14,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import jcuda.nvptxcompiler.JNvPTXCompiler;
-import jcuda.nvptxcompiler.nvPTXCompileResult;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -32,7 +32,7 @@ class PtxAssemblyTest {
     String folder = System.getProperty("java.io.tmpdir");
     System.setProperty("java.io.tmpdir", Files.createDirectories(Path.of("target/jcuda")).toAbsolutePath().toString());
     try {
-      JNvPTXCompiler.setExceptionsEnabled(true);
+      JNvPTXCompiler.nvPTXCompilerGetVersion(new int[1], new int[1]);
     } finally {
       System.setProperty("java.io.tmpdir", folder);
     }
@@ -65,14 +65,18 @@ class PtxAssemblyTest {
     assertThat(table).hasToString(Files.readString(Path.of("src/test/resources/io/github/tensorseed/cuda/registers.txt")));
   }
 
-  /// @return what the assembler says of the functions
+  /// What the assembler says of the functions.
   private static String assemble(String text, String target) {
     byte[] ptx = (text + '\0').getBytes(US_ASCII);
     nvPTXCompilerHandle compiler = new nvPTXCompilerHandle();
-    JNvPTXCompiler.nvPTXCompilerCreate(compiler, ptx.length, ptx);
+    assertThat(JNvPTXCompiler.nvPTXCompilerCreate(compiler, ptx.length, ptx)).isEqualTo(NVPTXCOMPILE_SUCCESS);
     try {
-      JNvPTXCompiler.nvPTXCompilerCompile(compiler, 2, new String[] {"--gpu-name=" + target, "--verbose"});
+      int code = JNvPTXCompiler.nvPTXCompilerCompile(compiler, 2, new String[] {"--gpu-name=" + target, "--verbose"});
       long[] length = new long[1];
+      JNvPTXCompiler.nvPTXCompilerGetErrorLogSize(compiler, length);
+      byte[] errors = new byte[Math.toIntExact(length[0]) + 1];
+      JNvPTXCompiler.nvPTXCompilerGetErrorLog(compiler, errors);
+      assertThat(code).as(new String(errors, US_ASCII)).isEqualTo(NVPTXCOMPILE_SUCCESS);
       JNvPTXCompiler.nvPTXCompilerGetInfoLogSize(compiler, length);
       byte[] log = new byte[Math.toIntExact(length[0]) + 1];
       JNvPTXCompiler.nvPTXCompilerGetInfoLog(compiler, log);
