@@ -7,21 +7,31 @@ using namespace emulator;
 
 namespace {
 
-// A place that a copy reads or writes: the device's, checked at the call and again when the copy runs, or the host's.
+// A place that a copy reads or writes: the device's, checked at the call and again when the copy runs; the host's; or whichever holds the
+// address, by unified addressing.
+enum class Side { DEVICE, HOST, EITHER };
+
 struct Place {
-  bool onDevice;
+  Side side;
   Address address;
 };
 
-Place onDevice(Address address) { return {true, address}; }
-Place onHost(const void* address) { return {false, reinterpret_cast<Address>(address)}; }
+Place onDevice(Address address) { return {Side::DEVICE, address}; }
+Place onHost(const void* address) { return {Side::HOST, reinterpret_cast<Address>(address)}; }
+Place either(Address address) { return {Side::EITHER, address}; }
+
+// No host has addresses of more than 47 bits.
+Place decided(const Driver& driver, Place place) {
+  bool device = place.address >> 47 != 0 || driver.memory->find(place.address) != nullptr;
+  return place.side != Side::EITHER ? place : Place{device ? Side::DEVICE : Side::HOST, place.address};
+}
 
 char* resolve(const Driver& driver, int device, Place place, size_t bytes) {
-  return place.onDevice ? driver.memory->at(device, place.address, bytes) : reinterpret_cast<char*>(place.address);
+  return place.side == Side::DEVICE ? driver.memory->at(device, place.address, bytes) : reinterpret_cast<char*>(place.address);
 }
 
 void check(const Driver& driver, int device, Place place, size_t bytes) {
-  if (!place.onDevice && place.address == 0) {
+  if (place.side == Side::HOST && place.address == 0) {
     throw Fault{INVALID_VALUE, "host memory at null"};
   }
   try {
@@ -31,13 +41,10 @@ void check(const Driver& driver, int device, Place place, size_t bytes) {
   }
 }
 
-// By unified addressing: what no allocation holds is the host's.
-Place either(const Driver& driver, Address address) {
-  return address >> 47 != 0 || driver.memory->find(address) != nullptr ? onDevice(address) : Place{false, address};
-}
-
-void copy(Driver& driver, const char* name, Stream& stream, Place to, Place from, size_t bytes) {
+void copy(Driver& driver, const char* name, Stream& stream, Place target, Place source, size_t bytes) {
   int device = driver.current().device;
+  Place to = decided(driver, target);
+  Place from = decided(driver, source);
   if (bytes == 0) {
     return;
   }
@@ -189,8 +196,12 @@ ENTRY cuMemHostGetDevicePointer_v2(Address* address, void* host, unsigned) {
   });
 }
 
-ENTRY cuMemcpyHtoD_v2(Address to, const void* from, size_t bytes) { return copyNow("cuMemcpyHtoD_v2", onDevice(to), onHost(from), bytes); }
-ENTRY cuMemcpyDtoH_v2(void* to, Address from, size_t bytes) { return copyNow("cuMemcpyDtoH_v2", onHost(to), onDevice(from), bytes); }
+ENTRY cuMemcpyHtoD_v2(Address to, const void* from, size_t bytes) {
+  return copyNow("cuMemcpyHtoD_v2", onDevice(to), onHost(from), bytes);
+}
+ENTRY cuMemcpyDtoH_v2(void* to, Address from, size_t bytes) {
+  return copyNow("cuMemcpyDtoH_v2", onHost(to), onDevice(from), bytes);
+}
 ENTRY cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Handle stream) {
   return copyAsync("cuMemcpyHtoDAsync_v2", onDevice(to), onHost(from), bytes, stream);
 }
@@ -205,19 +216,21 @@ ENTRY cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) {
   return copyAsync("cuMemcpyDtoD_v2", onDevice(to), onDevice(from), bytes, 0);
 }
 ENTRY cuMemcpy(Address to, Address from, size_t bytes) {
-  Driver& driver = Driver::get();
-  return copyNow("cuMemcpy", either(driver, to), either(driver, from), bytes);
+  return copyNow("cuMemcpy", either(to), either(from), bytes);
 }
 ENTRY cuMemcpyAsync(Address to, Address from, size_t bytes, Handle stream) {
-  Driver& driver = Driver::get();
-  return copyAsync("cuMemcpyAsync", either(driver, to), either(driver, from), bytes, stream);
+  return copyAsync("cuMemcpyAsync", either(to), either(from), bytes, stream);
 }
 
 ENTRY cuMemsetD8_v2(Address to, unsigned char value, size_t count) { return setAsync("cuMemsetD8_v2", to, value, count, 0); }
 ENTRY cuMemsetD16_v2(Address to, unsigned short value, size_t count) { return setAsync("cuMemsetD16_v2", to, value, count, 0); }
 ENTRY cuMemsetD32_v2(Address to, unsigned value, size_t count) { return setAsync("cuMemsetD32_v2", to, value, count, 0); }
-ENTRY cuMemsetD8Async(Address to, unsigned char value, size_t count, Handle stream) { return setAsync("cuMemsetD8Async", to, value, count, stream); }
+ENTRY cuMemsetD8Async(Address to, unsigned char value, size_t count, Handle stream) {
+  return setAsync("cuMemsetD8Async", to, value, count, stream);
+}
 ENTRY cuMemsetD16Async(Address to, unsigned short value, size_t count, Handle stream) {
   return setAsync("cuMemsetD16Async", to, value, count, stream);
 }
-ENTRY cuMemsetD32Async(Address to, unsigned value, size_t count, Handle stream) { return setAsync("cuMemsetD32Async", to, value, count, stream); }
+ENTRY cuMemsetD32Async(Address to, unsigned value, size_t count, Handle stream) {
+  return setAsync("cuMemsetD32Async", to, value, count, stream);
+}

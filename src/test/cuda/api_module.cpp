@@ -72,8 +72,10 @@ void checkShape(const Kernel& kernel, const uint32_t* grid, const uint32_t* bloc
   if (threads == 0 || grid[0] == 0 || grid[1] == 0 || grid[2] == 0) {
     throw Fault{INVALID_VALUE, "a launch of no threads"};
   }
-  if (block[0] > 1024 || block[1] > 1024 || block[2] > 64 || threads > 1024 || grid[0] > 0x7fffffff || grid[1] > 65535 || grid[2] > 65535) {
-    throw Fault{INVALID_VALUE, format("a grid of %u x %u x %u blocks of %u x %u x %u", grid[0], grid[1], grid[2], block[0], block[1], block[2])};
+  bool blockFits = block[0] <= 1024 && block[1] <= 1024 && block[2] <= 64 && threads <= 1024;
+  if (!blockFits || grid[0] > 0x7fffffff || grid[1] > 65535 || grid[2] > 65535) {
+    throw Fault{INVALID_VALUE,
+        format("a grid of %u x %u x %u blocks of %u x %u x %u", grid[0], grid[1], grid[2], block[0], block[1], block[2])};
   }
   if (threads > kernel.maxThreads) {
     throw Fault{LAUNCH_OUT_OF_RESOURCES, format("%llu threads in a block of a kernel made for %u", static_cast<unsigned long long>(threads),

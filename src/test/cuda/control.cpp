@@ -192,8 +192,8 @@ std::string report(const Driver& driver) {
   if (driver.memory != nullptr) {
     for (auto& [start, leak] : driver.memory->all()) {
       if (leak.host != nullptr) {
-        json.element().open('{').member("kind", quoted(leak.registered ? "registered" : leak.pinned ? "pinned" : "device")).member("bytes", leak.bytes);
-        json.member("device", leak.device).member("call", leak.call).close('}');
+        json.element().open('{').member("kind", quoted(leak.registered ? "registered" : leak.pinned ? "pinned" : "device"));
+        json.member("bytes", leak.bytes).member("device", leak.device).member("call", leak.call).close('}');
       }
     }
   }

@@ -1,4 +1,4 @@
-// How entry points are written: the driver's names with C linkage, each a body inside Driver::call. Handles and device addresses are numbers.
+// How entry points are written: the driver's names with C linkage, each a body inside Driver::call. Handles and addresses are numbers.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -241,7 +241,8 @@ class Interpreter {
     for (int i = 0; i < LANES; i++) {
       uint64_t at = base[i] + code.offset + uint64_t{code.elementBytes} * element;
       if (mask[i] && (at > launch.parameters.size() || launch.parameters.size() - at < code.elementBytes)) {
-        fail(code, ILLEGAL_ADDRESS, i, format("byte %llu of %zu bytes of parameters", static_cast<unsigned long long>(at), launch.parameters.size()));
+        fail(code, ILLEGAL_ADDRESS, i,
+            format("byte %llu of %zu bytes of parameters", static_cast<unsigned long long>(at), launch.parameters.size()));
       }
       to[i] = mask[i] ? static_cast<T>(extended(launch.parameters.data() + at, code.elementBytes, code.isSigned)) : T{0};
     }
@@ -317,8 +318,8 @@ class Interpreter {
   }
 
   [[noreturn]] void fail(const Instruction& code, Code reason, int lane, const std::string& what) const {
-    throw Fault{reason, format("PTX line %d of %s, thread %llu: ", code.line, kernel.name.c_str(), static_cast<unsigned long long>(first + lane)) +
-        what};
+    throw Fault{reason, format("PTX line %d of %s, thread %llu: %s", code.line, kernel.name.c_str(),
+        static_cast<unsigned long long>(first + lane), what.c_str())};
   }
 
   const Launch& launch;

@@ -1,6 +1,9 @@
 #include "lexer.h"
 
+#include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "codes.h"
@@ -60,6 +63,57 @@ std::vector<Token> tokens(const std::string& text) {
   }
   out.push_back({"", line});
   return out;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts(1);
+  for (char c : text) {
+    if (c == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+const Token& Cursor::peek(size_t ahead) const { return input[std::min(position + ahead, input.size() - 1)]; }
+
+Token Cursor::next() {
+  Token token = peek();
+  position += position + 1 < input.size();
+  return token;
+}
+
+bool Cursor::accept(const char* text) {
+  bool here = peek().text == text;
+  position += here;
+  return here;
+}
+
+void Cursor::expect(const char* text) {
+  if (!accept(text)) {
+    refuse(std::string("'") + text + "' is wanted, not '" + peek().text + "'");
+  }
+}
+
+std::string Cursor::word() {
+  if (!peek().isWord()) {
+    refuse("a name is wanted, not '" + peek().text + "'");
+  }
+  return next().text;
+}
+
+uint64_t Cursor::integer(const std::string& text) const {
+  errno = 0;
+  char* end = nullptr;
+  uint64_t value = strtoull(text.c_str(), &end, 0);
+  bool digits = !text.empty() && isdigit(static_cast<unsigned char>(text[0]));
+  // PTX marks unsigned ones with a U.
+  if (!digits || errno != 0 || (*end != 0 && strcmp(end, "U") != 0)) {
+    refuse("'" + text + "' is no integer");
+  }
+  return value;
 }
 
 }  // namespace emulator

@@ -41,7 +41,9 @@ struct MulHi { template <class T> static T of(T a, T b) { return static_cast<T>(
 struct MulWide { template <class T> static auto of(T a, T b) { return wide(a, b); } };
 struct Mad { template <class T> static T of(T a, T b, T c) { return static_cast<T>(a * b + c); } };
 struct MadHi { template <class T> static T of(T a, T b, T c) { return static_cast<T>(MulHi::of(a, b) + c); } };
-struct MadWide { template <class T, class W> static W of(T a, T b, W c) { return static_cast<W>(wide(a, b) + c); } };
+struct MadWide {
+  template <class T, class W> static W of(T a, T b, W c) { return static_cast<W>(wide(a, b) + c); }
+};
 struct Fma {
   static float of(float a, float b, float c) { return canonical(__builtin_fmaf(a, b, c)); }
   static double of(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -52,8 +54,8 @@ struct Sqrt {
 };
 struct Reciprocal { template <class T> static T of(T a) { return canonical(T{1} / a); } };
 
-// Division by zero is unspecified in PTX: GPUs give all ones, and the dividend as remainder. The lanes that a mask leaves out compute too, so
-// nothing here may trap.
+// Division by zero is unspecified in PTX: GPUs give all ones, and the dividend as remainder. The lanes that a mask leaves out compute
+// too, so nothing here may trap.
 struct Div {
   static float of(float a, float b) { return canonical(a / b); }
   static double of(double a, double b) { return a / b; }

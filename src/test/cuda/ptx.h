@@ -25,7 +25,8 @@ struct Kind {
   char family;  // 'p'redicate, 'b'its, 'i'nteger, 'f'loat
 
   bool accepts(Kind other) const {
-    return bits == other.bits && (family == other.family || (family != 'p' && other.family != 'p' && (family == 'b' || other.family == 'b')));
+    bool untyped = family != 'p' && other.family != 'p' && (family == 'b' || other.family == 'b');
+    return bits == other.bits && (family == other.family || untyped);
   }
 };
 

@@ -12,8 +12,8 @@ import jcuda.driver.CUmodule;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
-/// A program on JCuda's own natives: fills 1000 floats by a kernel, copies them back on a stream and prints the sum of what it finds. With the
-/// argument `forgetful` it does not wait for the stream, and gives nothing back.
+/// A program on JCuda's own natives: fills 1000 floats by a kernel, copies them back on a stream and prints the sum of what it finds. With
+/// the argument `forgetful` it does not wait for the stream, and gives nothing back.
 final class EmulatedProgram {
   static final int COUNT = 1000;
   /// Element i becomes the root of i, in a grid-stride loop.

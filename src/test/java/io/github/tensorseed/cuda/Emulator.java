@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Assumptions;
 /// |---|---|
 /// | `eager`, `lazy`, `random:SEED` | when submitted work runs: at once; when something waits for it; at the next calls, by chance |
 /// | `devices=1`, `memory=4G`, `sm=80`, `driver=11070` | the machine |
-/// | `fail=FUNCTION:N:CODE` | the N-th call of the function (`*`: of any; `kernel`: the N-th kernel that runs) fails with the code, several times over |
+/// | `fail=FUNCTION:N:CODE` | the N-th call of the function (`*`: of any; `kernel`: the N-th kernel that runs) fails with the code |
 /// | `log=FILE`, `report=FILE` | where each fault is logged (`stderr` too), and the report of the exit |
 @SuppressWarnings("restricted")
 public final class Emulator {
@@ -68,8 +68,9 @@ public final class Emulator {
   public static Process fork(String options, Class<?> main, String... arguments) throws IOException {
     Path natives = Files.createDirectories(folder().resolve("natives"));
     List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m",
-        "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir=" + natives,
-        "-cp", System.getProperty("java.class.path"), main.getName()));
+        "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "-XX:TieredStopAtLevel=1",
+        // JCuda unpacks its library here under a fixed name.
+        "-Djava.io.tmpdir=" + natives, "-cp", System.getProperty("java.class.path"), main.getName()));
     command.addAll(List.of(arguments));
     ProcessBuilder process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
     process.environment().put("LD_LIBRARY_PATH", FOLDER.toString());

@@ -60,8 +60,8 @@ class EmulatorModesTest {
     assertThat(bench.download(out, count, 4)).containsExactly(counted(count));
     JsonNode kernel = report(bench).at("/kernels/k");
     assertThat(kernel.get("threads").asLong()).isEqualTo(3 * 256);
-    // Counted by hand: 9 instructions before the branch of all 768 threads and the ret; 1 before the loop; 4 in each of i rounds of it and 2 in
-    // the last; 6 after it.
+    // Counted by hand: 9 instructions up to the first branch, and the ret, of all 768 threads; 1 before the loop; 4 in each of i rounds of
+    // it and 2 in the last; 6 after it.
     assertThat(kernel.get("instructions").asLong()).isEqualTo(768 * 10 + 500 * (1 + 2 + 6) + 4 * (499 * 500 / 2));
   }
 
@@ -86,6 +86,22 @@ class EmulatorModesTest {
         assertThat(host.get(ValueLayout.JAVA_INT, 4)).isEqualTo(1001);
         assertThat(report(bench).get("never_waited")).isEmpty();
       }
+    }
+  }
+
+  @Test
+  void streamZeroWaitsForBlockingStreamsOnly() {
+    for (int flags = 0; flags < 2; flags++) {
+      PtxBench bench = new PtxBench("lazy");
+      long stream = bench.made("cuStreamCreate", flags);
+      long out = bench.allocate(4);
+      bench.check("cuMemsetD32Async", out, 7, 1L, stream);
+      assertThat(bench.download(out, 1, 4)).as("flags " + flags).containsExactly(flags == 0 ? 7 : 0xffffffffL);
+      bench.check("cuMemsetD32Async", out, 8, 1L, 0L);
+      assertThat(bench.launch(bench.function(COUNT), stream, 1, 1, out, 1L)).isZero();
+      bench.check("cuStreamSynchronize", stream);
+      bench.check("cuCtxSynchronize");
+      assertThat(bench.download(out, 1, 4)).as("flags " + flags).containsExactly(flags == 0 ? 0 : 8);
     }
   }
 
@@ -121,7 +137,8 @@ class EmulatorModesTest {
     assertThat(bench.launch(COUNT, 1, 128, out, 101L)).as("the launch itself").isZero();
     assertThat(bench.call("cuCtxSynchronize")).isEqualTo(700);
     assertThat(bench.call("cuMemAlloc_v2", bench.withResult(16L))).isEqualTo(700);
-    assertThat(report(bench).get("log").toString()).contains("PTX line 18 of k, thread 100: 4 bytes at 0xa5").contains("400 from the start of 400 bytes");
+    assertThat(report(bench).get("log").toString()).contains("PTX line 18 of k, thread 100: 4 bytes at 0xa5")
+        .contains("400 from the start of 400 bytes");
     // It is given back all the same.
     assertThat(bench.call("cuMemFree_v2", out)).isEqualTo(700);
     assertThat(report(bench).get("leaks")).isEmpty();

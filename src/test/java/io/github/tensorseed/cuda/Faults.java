@@ -208,7 +208,7 @@ final class Faults {
         new TensorSpec("d", DType.F16, Shape.of(7), new Distribution.Signs(0.5)),
         new TensorSpec("e", DType.F64, Shape.of(50, 50), new Distribution.TruncatedNormal(0, 1, -2, 2)));
 
-    private final ShardLayout layout = ShardLayout.of(TENSORS, 42, 150_000);
+    private final ShardLayout layout = ShardLayout.of(TENSORS, 42, 160_000);
     private final Path expected;
 
     Checkpoints() throws IOException {

@@ -99,13 +99,18 @@ final class PtxBench {
   }
 
   int launch(long function, long stream, int blocks, int threads, long... parameters) {
+    return launch(function, stream, new int[] {blocks, 1, 1}, new int[] {threads, 1, 1}, parameters);
+  }
+
+  int launch(long function, long stream, int[] grid, int[] block, long... parameters) {
     try (Arena local = Arena.ofConfined()) {
       MemorySegment values = local.allocateFrom(ValueLayout.JAVA_LONG, parameters);
       MemorySegment pointers = local.allocate(ValueLayout.ADDRESS, Math.max(1, parameters.length));
       for (int i = 0; i < parameters.length; i++) {
         pointers.setAtIndex(ValueLayout.ADDRESS, i, values.asSlice(8L * i));
       }
-      return call("cuLaunchKernel", function, blocks, 1, 1, threads, 1, 1, 0, stream, pointers, MemorySegment.NULL);
+      return call("cuLaunchKernel", function, grid[0], grid[1], grid[2], block[0], block[1], block[2], 0, stream, pointers,
+          MemorySegment.NULL);
     }
   }
 

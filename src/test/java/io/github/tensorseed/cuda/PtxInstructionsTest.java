@@ -16,12 +16,14 @@ class PtxInstructionsTest {
   private static final int RANDOM = 512;
   private static final int BLOCK = 64;
 
-  private static final long[] FLOATS = bits(0f, -0f, 1f, -1f, 0.1f, -2.5f, 3.5f, 65520f, 0x1p-24f, 0x1p-25f, 6e-8f, Float.MIN_VALUE, -Float.MIN_NORMAL,
-      Float.MAX_VALUE, 0x1p31f, -0x1p31f, 0x1p32f, 0x1p63f, 0x1p64f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN);
-  private static final long[] DOUBLES = bits(0d, -0d, 1d, -1d, 0.1d, -2.5d, 3.5d, Double.MIN_VALUE, -Double.MIN_NORMAL, Double.MAX_VALUE, 1e-40, 0x1p31,
-      -0x1p31, 0x1p32, 0x1p63, -0x1p63, 0x1p64, 0x1.fffffefp127, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN);
-  private static final long[] INTEGERS = {0, 1, 2, 7, -1, -2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 0x7fffffffL, 0x80000000L, 0xffffffffL,
-      0x100000000L, Long.MAX_VALUE, Long.MIN_VALUE};
+  private static final long[] FLOATS = bits(0f, -0f, 1f, -1f, 0.1f, -2.5f, 3.5f, 65520f, 0x1p-24f, 0x1p-25f, 6e-8f,
+      Float.MIN_VALUE, -Float.MIN_NORMAL, Float.MAX_VALUE, 0x1p31f, -0x1p31f, 0x1p32f, 0x1p63f, 0x1p64f,
+      Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, Float.NaN);
+  private static final long[] DOUBLES = bits(0d, -0d, 1d, -1d, 0.1d, -2.5d, 3.5d, 1e-40, 0x1.fffffefp127,
+      Double.MIN_VALUE, -Double.MIN_NORMAL, Double.MAX_VALUE, 0x1p31, -0x1p31, 0x1p32, 0x1p63, -0x1p63, 0x1p64,
+      Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN);
+  private static final long[] INTEGERS = {0, 1, 2, 7, -1, -2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 0x7fffffffL, 0x80000000L,
+      0xffffffffL, 0x100000000L, Long.MAX_VALUE, Long.MIN_VALUE};
   private static final long[] AMOUNTS = {0, 1, 5, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 259, 0xffffffffL};
 
   /// The bits of the result for the bits of the sources, zero-extended.
@@ -284,7 +286,8 @@ class PtxInstructionsTest {
     for (int i = 0; i < sources.length; i++) {
       ptx.append(address("in" + i, bytes(sources[i])));
       boolean predicate = sources[i].equals("pred");
-      ptx.append("ld.global.").append(stored(sources[i])).append(' ').append(predicate ? "%rs7" : register(sources[i], i + 1)).append(", [%rd9];\n");
+      String loaded = predicate ? "%rs7" : register(sources[i], i + 1);
+      ptx.append("ld.global.").append(stored(sources[i])).append(' ').append(loaded).append(", [%rd9];\n");
       if (predicate) {
         ptx.append("setp.ne.s16 %p" + (i + 1) + ", %rs7, 0;\n");
       }
@@ -293,7 +296,8 @@ class PtxInstructionsTest {
     if (result.equals("pred")) {
       ptx.append("selp.u16 %rs0, 1, 0, %p0;\n");
     }
-    ptx.append("st.global.").append(stored(result)).append(" [%rd9], ").append(result.equals("pred") ? "%rs0" : register(result, 0)).append(";\nret;\n}\n");
+    String stored = result.equals("pred") ? "%rs0" : register(result, 0);
+    ptx.append("st.global.").append(stored(result)).append(" [%rd9], ").append(stored).append(";\nret;\n}\n");
 
     assertThat(bench.launch(ptx.toString(), rows.size() / BLOCK, BLOCK, parameters)).isZero();
     long[] found = bench.download(parameters[0], rows.size(), bytes(result));
