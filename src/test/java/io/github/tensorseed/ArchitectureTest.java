@@ -21,7 +21,8 @@ class ArchitectureTest {
   private static final Map<String, Set<String>> ALLOWED = Map.of(
       "", Set.of(),
       "cpu", Set.of(),
-      "device", Set.of("cpu"),
+      "cuda", Set.of(),
+      "device", Set.of("cpu", "cuda"),
       "checkpoint", Set.of(),
       "model", Set.of("checkpoint"),
       "cli", Set.of("cpu", "device", "checkpoint", "model"));

@@ -13,7 +13,7 @@ final class DeviceOptions {
   @Spec(Spec.Target.MIXEE) CommandSpec command = CommandSpec.create();
 
   @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
-      description = "auto, cpu or cuda:N. The bits are the same. Default: ${DEFAULT-VALUE}.")
+      description = "auto, cpu, cuda:N, or several as in cuda:0,cuda:1. The bits are the same. Default: ${DEFAULT-VALUE}.")
   String name = "auto";
 
   @Mixin ThreadOptions threads = new ThreadOptions();
@@ -24,11 +24,14 @@ final class DeviceOptions {
 
   /// Opens the device and, if the choice was ours and the report is for a person, says which one it is and why.
   Device open() {
-    Device device = Devices.open(name, threads());
-    OptionSpec json = command.findOption("--json");
-    if (name.equals("auto") && (json == null || !Boolean.TRUE.equals(json.getValue()))) {
-      command.commandLine().getErr().println("device: " + Devices.choice(threads()));
+    if (!name.equals("auto")) {
+      return Devices.open(name, threads());
     }
-    return device;
+    Devices.Choice choice = Devices.choose(threads());
+    OptionSpec json = command.findOption("--json");
+    if (json == null || !Boolean.TRUE.equals(json.getValue())) {
+      command.commandLine().getErr().println("device: " + choice.reason());
+    }
+    return choice.device();
   }
 }

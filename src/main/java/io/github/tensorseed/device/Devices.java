@@ -1,36 +1,104 @@
 package io.github.tensorseed.device;
 
+import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
+import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
+import io.github.tensorseed.Distribution;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
+import io.github.tensorseed.Slice;
 import io.github.tensorseed.cpu.CpuDevice;
+import io.github.tensorseed.cuda.CudaDevice;
+import io.github.tensorseed.cuda.Gpu;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// The devices of this machine.
 public final class Devices {
+  private static final String REMEDY = "known: auto, cpu, cuda:N, and several as in cuda:0,cuda:1";
+
   private Devices() {}
 
-  /// What could be found out about one device.
+  /// What could be found out about one device, by trying it.
   ///
   /// @param details what it is or, if it cannot be used, why, and the remedy
-  public record Diagnosis(String device, boolean usable, String details) {}
+  /// @param gpu what its driver says of it, if there is one
+  public record Diagnosis(String device, boolean usable, String details, @Nullable Gpu gpu) {}
 
-  /// Looks at every device that this library knows.
+  /// A device that was chosen here, and why.
+  ///
+  /// @param reason as in `cpu (2 threads, ...); ...`
+  public record Choice(Device device, String reason) {}
+
+  /// Tries every device of this machine.
   public static List<Diagnosis> diagnose() {
-    return List.of(
-        new Diagnosis("cpu", true, Runtime.getRuntime().availableProcessors() + " cores, " + CpuDevice.engine()),
-        new Diagnosis("cuda", false, "this version computes on the host only; use --device cpu, which gives the same bits"));
+    List<Diagnosis> diagnoses = new ArrayList<>();
+    diagnoses.add(new Diagnosis("cpu", true, Runtime.getRuntime().availableProcessors() + " cores, " + CpuDevice.engine(), null));
+    try {
+      for (Gpu gpu : Gpu.all()) {
+        diagnoses.add(diagnose(gpu));
+      }
+    } catch (DeviceUnavailableException e) {
+      diagnoses.add(new Diagnosis("cuda", false, String.valueOf(e.getMessage()), null));
+    }
+    return diagnoses;
   }
 
-  /// Which device `auto` means here, and why.
+  private static Diagnosis diagnose(Gpu gpu) {
+    String what = String.format(Locale.ROOT, "%s, %.1f GB, compute capability %s, driver for CUDA %s",
+        gpu.name(), gpu.memory() * 1e-9, gpu.computeCapability(), gpu.driver());
+    try (Device device = CudaDevice.open(gpu.ordinal()); Device cpu = CpuDevice.open(1)) {
+      for (DType dtype : new DType[] {DType.F32, DType.BF16, DType.F64}) {
+        if (values(device, dtype).mismatch(values(cpu, dtype)) >= 0) {
+          return new Diagnosis(gpu.device(), false, what + "; its values of " + dtype + " are not those of the cpu, so the GPU or its driver"
+              + " does not compute as it should; take the device cpu, and please report it", gpu);
+        }
+      }
+      return new Diagnosis(gpu.device(), true, what + "; a fill has the bits of the cpu", gpu);
+    } catch (DeviceException e) {
+      return new Diagnosis(gpu.device(), false, what + "; " + e.getMessage(), gpu);
+    }
+  }
+
+  /// A few values of a law that takes every kind of arithmetic.
+  private static MemorySegment values(Device device, DType dtype) {
+    MemorySegment values = Arena.ofAuto().allocate(1001L * dtype.bytes());
+    device.fill(values, dtype, Slice.of(Shape.of(1001)), new Distribution.LogNormal(0, 1), RandomStream.of(42));
+    return values;
+  }
+
+  /// Opens the first GPU that can be used, else the host, and says which and why.
   ///
-  /// @param threads of the host
-  public static String choice(int threads) {
-    return "cpu (" + threads + (threads == 1 ? " thread, " : " threads, ") + CpuDevice.engine() + "); no CUDA engine in this version";
+  /// @param threads of the host, if it comes to that
+  public static Choice choose(int threads) {
+    String refused;
+    try {
+      List<String> reasons = new ArrayList<>();
+      for (Gpu gpu : Gpu.all()) {
+        try {
+          return new Choice(CudaDevice.open(gpu.ordinal()), gpu.device() + " (" + gpu.name() + ", driver for CUDA " + gpu.driver() + ")");
+        } catch (DeviceUnavailableException e) {
+          reasons.add(gpu.device() + ": " + e.getMessage());
+        }
+      }
+      refused = String.join("; ", reasons);
+    } catch (DeviceUnavailableException e) {
+      refused = "no cuda: " + e.getMessage();
+    }
+    return new Choice(CpuDevice.open(threads),
+        "cpu (" + threads + (threads == 1 ? " thread, " : " threads, ") + CpuDevice.engine() + "); " + refused);
   }
 
   /// Opens a device by its name.
   ///
-  /// @param name `cpu`, or `auto` for the best device that can be used
+  /// @param name `cpu`, `cuda:N`, several of these as in `cuda:0,cuda:1`, or `auto` for the best device that can be used
   /// @throws DeviceUnavailableException if it cannot be used here, with the reason
   /// @throws IllegalArgumentException for a name that means no device
   public static Device open(String name) {
@@ -39,12 +107,38 @@ public final class Devices {
 
   /// Opens a device by its name; on the host that many threads fill.
   public static Device open(String name, int threads) {
-    if (name.equals("auto") || name.equals("cpu")) {
+    if (name.equals("auto")) {
+      return choose(threads).device();
+    }
+    if (name.equals("cpu")) {
       return CpuDevice.open(threads);
     }
-    if (name.matches("cuda:\\d+")) {
-      throw new DeviceUnavailableException("device " + name + ": this version computes on the host only; use cpu, which gives the same bits");
+    Set<Integer> ordinals = new LinkedHashSet<>();
+    for (String one : name.split(",", -1)) {
+      if (!one.matches("cuda:\\d{1,6}")) {
+        throw new IllegalArgumentException("unknown device '" + name + "'; " + REMEDY);
+      }
+      if (!ordinals.add(Integer.parseInt(one.substring("cuda:".length())))) {
+        throw new IllegalArgumentException("device '" + name + "' has " + one + " twice; name each GPU once");
+      }
     }
-    throw new IllegalArgumentException("unknown device '" + name + "'; known: auto, cpu, cuda:N");
+    List<Device> devices = new ArrayList<>();
+    try {
+      for (int ordinal : ordinals) {
+        devices.add(openGpu(ordinal));
+      }
+    } catch (DeviceUnavailableException e) {
+      devices.forEach(Device::close);
+      throw e;
+    }
+    return devices.size() == 1 ? devices.getFirst() : new DeviceGroup(devices);
+  }
+
+  private static Device openGpu(int ordinal) {
+    try {
+      return CudaDevice.open(ordinal);
+    } catch (DeviceUnavailableException e) {
+      throw new DeviceUnavailableException("device cuda:" + ordinal + ": " + e.getMessage(), e);
+    }
   }
 }

@@ -182,6 +182,8 @@ class MainTest {
       diff pom.xml pom.xml --threads 0                 | give 1 to 1024
       inspect pom.xml --threads 1000000                | give 1 to 1024
       init gpt2 --out target --device gpu              | known: auto, cpu, cuda:N
+      init gpt2 --out target --device cuda:0,cpu       | several as in cuda:0,cuda:1
+      init gpt2 --out target --device cuda:1,cuda:1    | has cuda:1 twice
       init gpt2 --out target --resume --force          | give one of them
       init --tensor w:BF16[2]=zeros() --out x.npy      | BF16
       init --tensor w:F32[2]=zeros() --out x.bin       | must end in .safetensors or .npy
@@ -266,11 +268,11 @@ class MainTest {
   void saysWhichDeviceItLandedOn() throws IOException {
     Path out = dir.resolve("Out");
     Run init = run("init", config(), "--out", out, "--threads", "2");
-    assertThat(init.err).matches("device: cpu \\(2 threads, .*\\); no CUDA engine in this version\\R");
-    assertThat(run("verify", out, "--threads", "1").err).startsWith("device: cpu (1 thread, ");
+    assertThat(init.err).matches("device: (cuda:\\d \\(.*\\)|cpu \\(2 threads, .*\\); no cuda: .*)\\R");
+    assertThat(run("verify", out, "--threads", "1").err).matches("device: (cuda:\\d \\(.*|cpu \\(1 thread, .*)\\R");
     assertThat(run("verify", out, "--json").err).isEmpty();
     assertThat(run("verify", out, "--device", "cpu").err).isEmpty();
-    Run json = run("init", config(), "--out", dir.resolve("again"), "--json");
+    Run json = run("init", config(), "--out", dir.resolve("again"), "--device", "cpu", "--json");
     assertThat(json.err).isEmpty();
     assertThat(new ObjectMapper().readTree(json.out).get("device").asText()).isEqualTo("cpu");
   }

@@ -1,0 +1,41 @@
+package io.github.tensorseed.cuda;
+
+import jcuda.driver.CUresult;
+
+/// The driver's error codes.
+final class Codes {
+  static final int SUCCESS = 0;
+  static final int OUT_OF_MEMORY = 2;
+
+  private Codes() {}
+
+  /// As in `CUDA_ERROR_OUT_OF_MEMORY (2)`.
+  static String text(int code) {
+    return CUresult.stringFor(code) + " (" + code + ")";
+  }
+
+  /// Whether every later call on the context gives this code again.
+  static boolean losesContext(int code) {
+    return switch (code) {
+      case CUresult.CUDA_ERROR_ECC_UNCORRECTABLE, CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE, CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
+          CUresult.CUDA_ERROR_LAUNCH_TIMEOUT, CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED, CUresult.CUDA_ERROR_ASSERT,
+          CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR, CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION, CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
+          CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE, CUresult.CUDA_ERROR_INVALID_PC, CUresult.CUDA_ERROR_LAUNCH_FAILED -> true;
+      default -> false;
+    };
+  }
+
+  /// What to do about a code; empty where there is nothing better than the code's name.
+  static String remedy(int code) {
+    if (losesContext(code)) {
+      return "; the CUDA context is lost, for everything in this process that uses the GPU: start the program anew";
+    }
+    return switch (code) {
+      case OUT_OF_MEMORY -> "; nvidia-smi shows which programs hold the memory";
+      case CUresult.CUDA_ERROR_INVALID_PTX, CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION, CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU,
+          CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND -> "; the driver does not take the kernels: install a newer one, with its JIT compiler";
+      case CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE -> "; another program has the GPU for itself: nvidia-smi shows it and the compute mode";
+      default -> "";
+    };
+  }
+}

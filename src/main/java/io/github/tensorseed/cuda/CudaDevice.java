@@ -1,0 +1,192 @@
+package io.github.tensorseed.cuda;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
+import io.github.tensorseed.DeviceException;
+import io.github.tensorseed.DeviceUnavailableException;
+import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Initializer;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Slice;
+import io.github.tensorseed.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Deque;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicLong;
+import jcuda.Pointer;
+import jcuda.driver.CUstream;
+
+/// A GPU. What is filled is filled where it lies, in the order of one stream.
+///
+/// A [#fill] only puts launches on the stream: it allocates nothing on the GPU and waits for nothing, so it may be captured in a CUDA
+/// graph. Reading waits, and so does [#synchronize]; an error of a launch is told there, with the launches since the last wait.
+public final class CudaDevice implements Device {
+  /// Bytes of each pinned buffer, and of the pieces in which values for the host are made.
+  private static final long CHUNK = 1 << 20;
+
+  private final Context context;
+  private final Staging staging;
+  private final long chunk;
+  private final AtomicLong allocated = new AtomicLong();
+  /// Memory for values that go to the host at once, one piece for each thread that makes such.
+  private final Deque<Context.Allocation> idle = new ConcurrentLinkedDeque<>();
+
+  private CudaDevice(Context context, long chunk) {
+    this.context = context;
+    this.chunk = chunk;
+    staging = new Staging(context, chunk);
+  }
+
+  /// A GPU by its number, in its primary context, which is shared with whatever else uses CUDA in this process.
+  ///
+  /// @throws DeviceUnavailableException if it cannot be used, with the reason and the remedy
+  public static CudaDevice open(int ordinal) {
+    return open(ordinal, CHUNK);
+  }
+
+  /// @param chunk bytes of each pinned buffer
+  static CudaDevice open(int ordinal, long chunk) {
+    return new CudaDevice(Context.open(ordinal), chunk);
+  }
+
+  /// The GPU of the context that is current on this thread. Everything happens on `stream`, and both stay the caller's when this device is
+  /// closed.
+  ///
+  /// @throws IllegalStateException if no context is current
+  /// @throws DeviceUnavailableException if the kernels cannot be loaded there
+  public static CudaDevice attach(CUstream stream) {
+    return new CudaDevice(Context.attach(stream), CHUNK);
+  }
+
+  @Override
+  public String name() {
+    return context.name();
+  }
+
+  @Override
+  public Tensor allocate(DType dtype, Slice slice) {
+    Context.Allocation allocation = context.allocate(slice.shape().bytes(dtype));
+    allocated.addAndGet(allocation.bytes());
+    return new Tensor(this, dtype, slice, allocation.memory(), () -> free(allocation));
+  }
+
+  private void free(Context.Allocation allocation) {
+    if (!allocation.memory().scope().isAlive()) {
+      return;
+    }
+    try {
+      context.free(allocation);
+    } finally {
+      if (!allocation.memory().scope().isAlive()) {
+        allocated.addAndGet(-allocation.bytes());
+      }
+    }
+  }
+
+  /// Takes memory that CUDA allocated or registered, by a segment whose address is the GPU's. It may be aligned in any way.
+  @Override
+  public Tensor wrap(MemorySegment memory, DType dtype, Slice slice) {
+    long bytes = slice.shape().bytes(dtype);
+    if (!memory.isNative()) {
+      throw new IllegalArgumentException("memory on Java's heap, which " + name() + " cannot write; allocate a tensor and read it");
+    }
+    if (memory.byteSize() < bytes) {
+      throw new IllegalArgumentException("memory of " + memory.byteSize() + " bytes for a " + dtype + " tensor of shape "
+          + slice.shape() + ", which needs " + bytes);
+    }
+    if (bytes > 0 && !(context.knows(memory.address()) && context.knows(memory.address() + bytes - 1))) {
+      throw new IllegalArgumentException("at 0x" + Long.toHexString(memory.address()) + " there is no memory that " + name() + " knows, or not "
+          + bytes + " bytes of it; CUDA must have allocated or registered it");
+    }
+    return new Tensor(this, dtype, slice, memory.asSlice(0, 0), () -> {});
+  }
+
+  /// Takes memory that CUDA allocated or registered by its address, aligned in any way.
+  ///
+  /// @throws IllegalArgumentException if the driver knows no such memory there
+  @SuppressWarnings("restricted") // the segment is only an address
+  public Tensor wrap(long address, DType dtype, Slice slice) {
+    return wrap(MemorySegment.ofAddress(address).reinterpret(slice.shape().bytes(dtype)), dtype, slice);
+  }
+
+  /// The same for a pointer of JCuda, as a `CUdeviceptr` is one.
+  public Tensor wrap(Pointer pointer, DType dtype, Slice slice) {
+    return wrap(Context.address(pointer), dtype, slice);
+  }
+
+  /// The address of a tensor of this device.
+  private long address(Tensor tensor) {
+    if (tensor.device() != this) {
+      throw new IllegalArgumentException("the tensor " + tensor + " belongs to another device than " + name() + " here");
+    }
+    if (!tensor.memory().scope().isAlive()) {
+      throw new IllegalStateException("the memory of the tensor " + tensor + " has been freed");
+    }
+    return tensor.memory().address();
+  }
+
+  @Override
+  public void fill(Tensor tensor, Distribution law, RandomStream stream) {
+    law.check(tensor.dtype());
+    context.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+  }
+
+  @Override
+  public void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+    Context.Allocation piece = idle.pollFirst();
+    if (piece == null) {
+      piece = context.allocate(chunk);
+    }
+    try {
+      long at = 0;
+      for (Slice part : slice.chunks(chunk / dtype.bytes())) {
+        Tensor tensor = new Tensor(this, dtype, part, piece.memory(), () -> {});
+        initializer.fill(tensor, stream);
+        read(tensor, 0, host.asSlice(at, tensor.bytes()));
+        at += tensor.bytes();
+      }
+    } finally {
+      idle.addFirst(piece);
+    }
+  }
+
+  @Override
+  public void read(Tensor tensor, long offset, MemorySegment host) {
+    requireInside(tensor, offset, host);
+    staging.read(address(tensor) + offset, host);
+  }
+
+  @Override
+  public void write(Tensor tensor, long offset, MemorySegment host) {
+    requireInside(tensor, offset, host);
+    staging.write(address(tensor) + offset, host);
+  }
+
+  private static void requireInside(Tensor tensor, long offset, MemorySegment host) {
+    if (offset < 0 || offset > tensor.bytes() - host.byteSize()) {
+      throw new IllegalArgumentException(host.byteSize() + " bytes from byte " + offset + " on do not lie inside the tensor " + tensor
+          + ", which has " + tensor.bytes());
+    }
+  }
+
+  /// Waits for all fills and writes.
+  ///
+  /// @throws DeviceException if one of them failed, with the launches since the last wait
+  public void synchronize() {
+    context.synchronize();
+  }
+
+  /// Bytes of tensors; without the few that pass values on to the host.
+  @Override
+  public long allocatedBytes() {
+    return allocated.get();
+  }
+
+  /// @throws DeviceException if something on the stream failed, or giving back did; everything has been tried then
+  @Override
+  public void close() {
+    allocated.set(0);
+    idle.clear();
+    context.close();
+  }
+}

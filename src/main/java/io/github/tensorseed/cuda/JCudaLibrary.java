@@ -1,0 +1,93 @@
+package io.github.tensorseed.cuda;
+
+import io.github.tensorseed.DeviceUnavailableException;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/// JCuda's native library, which its classes load when they are initialized.
+///
+/// They unpack it under a fixed name into the folder for temporary files, or take what is there under that name, whoever put it there. So
+/// they are initialized here first, while that folder is one of our own.
+final class JCudaLibrary {
+  private static final String CLASS = "jcuda.driver.JCudaDriver";
+  private static final String FOLDER = "java.io.tmpdir";
+  private static final Pattern REASON = Pattern.compile("(?m)^(?:Caused by: )?[\\w.]+(?:Error|Exception): (.+)$");
+
+  /// A class is initialized once, by one thread, and so is the library.
+  private static final class Load {
+    static final @Nullable DeviceUnavailableException PROBLEM;
+
+    static {
+      DeviceUnavailableException problem = null;
+      try {
+        load();
+      } catch (DeviceUnavailableException e) {
+        problem = e;
+      }
+      PROBLEM = problem;
+    }
+  }
+
+  private JCudaLibrary() {}
+
+  /// @throws DeviceUnavailableException if the library cannot be loaded, with the reason and the remedy
+  static void require() {
+    if (Load.PROBLEM != null) {
+      throw new DeviceUnavailableException(String.valueOf(Load.PROBLEM.getMessage()), Load.PROBLEM);
+    }
+  }
+
+  private static void load() {
+    Path own;
+    try {
+      own = Files.createTempDirectory("tensorseed-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (IOException | UnsupportedOperationException e) {
+      throw new DeviceUnavailableException("JCuda's library cannot be unpacked (" + e.getMessage() + "); start Java with -D" + FOLDER
+          + "= a folder that can be written", e);
+    }
+    String before = System.setProperty(FOLDER, own.toString());
+    try {
+      Class.forName(CLASS, true, JCudaLibrary.class.getClassLoader());
+    } catch (ClassNotFoundException e) {
+      throw new DeviceUnavailableException("JCuda is not on the class path; add org.jcuda:jcuda:11.7.0 and its natives", e);
+    } catch (LinkageError e) {
+      throw new DeviceUnavailableException("JCuda's library does not load (" + reason(e) + "); it needs Linux x86_64, and a folder for"
+          + " temporary files (-D" + FOLDER + ") from which programs may run", e);
+    } finally {
+      if (before == null) {
+        System.clearProperty(FOLDER);
+      } else {
+        System.setProperty(FOLDER, before);
+      }
+      delete(own);
+    }
+  }
+
+  /// What is loaded stays when its file is gone.
+  private static void delete(Path folder) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+      for (Path file : files) {
+        Files.delete(file);
+      }
+      Files.delete(folder);
+    } catch (IOException e) {
+      // A folder that nobody else can enter, left where temporary files are left.
+    }
+  }
+
+  /// The innermost reason: JCuda puts whole stack traces into a message.
+  private static String reason(LinkageError error) {
+    String reason = String.valueOf(error.getMessage()).lines().findFirst().orElse("");
+    Matcher matcher = REASON.matcher(String.valueOf(error.getMessage()));
+    while (matcher.find()) {
+      reason = matcher.group(1);
+    }
+    return reason;
+  }
+}

@@ -1,0 +1,47 @@
+// The driver's result codes, and the exception that carries one inside the emulator.
+#pragma once
+#include <cstdarg>
+#include <string>
+
+namespace emulator {
+
+enum Code : int {
+  SUCCESS = 0,
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  NOT_INITIALIZED = 3,
+  NO_DEVICE = 100,
+  INVALID_DEVICE = 101,
+  INVALID_CONTEXT = 201,
+  NO_BINARY_FOR_GPU = 209,
+  INVALID_PTX = 218,
+  UNSUPPORTED_PTX_VERSION = 222,
+  FILE_NOT_FOUND = 301,
+  INVALID_HANDLE = 400,
+  NOT_FOUND = 500,
+  NOT_READY = 600,
+  ILLEGAL_ADDRESS = 700,
+  LAUNCH_OUT_OF_RESOURCES = 701,
+  CONTEXT_IS_DESTROYED = 709,
+  MISALIGNED_ADDRESS = 716,
+  LAUNCH_FAILED = 719,
+  NOT_SUPPORTED = 801,
+  STREAM_CAPTURE_UNSUPPORTED = 900,
+  STREAM_CAPTURE_INVALIDATED = 901,
+};
+
+// A call or a kernel that goes wrong: what the host is told, and what the log says.
+struct Fault {
+  Code code;
+  std::string message;
+};
+
+// Null for a number that is no result code.
+const char* codeName(int code);
+
+// A code after which the context, and with it the process, is of no more use.
+bool isSticky(int code);
+
+std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
+
+}  // namespace emulator

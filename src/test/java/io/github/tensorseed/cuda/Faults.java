@@ -1,0 +1,253 @@
+package io.github.tensorseed.cuda;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.DType;
+import io.github.tensorseed.Device;
+import io.github.tensorseed.DeviceException;
+import io.github.tensorseed.DeviceMemoryException;
+import io.github.tensorseed.DeviceUnavailableException;
+import io.github.tensorseed.Distribution;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
+import io.github.tensorseed.Slice;
+import io.github.tensorseed.Tensor;
+import io.github.tensorseed.checkpoint.CheckpointWriter;
+import io.github.tensorseed.checkpoint.ShardLayout;
+import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.cpu.ScalarDevice;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import jcuda.driver.CUresult;
+import org.jspecify.annotations.Nullable;
+
+/// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
+/// the scenario: `device` opens, fills, copies and closes; `checkpoint` writes one, which may leave no file that is not complete.
+final class Faults {
+  private static final long CHUNK = 64 << 10;
+  private static final int ELEMENTS = 40_000;
+  private static final Pattern INJECTED = Pattern.compile("(\\w+?)(?:_v\\d)? \\(call \\d+\\): \\w+: injected.*");
+
+  private static final Emulator DRIVER = Emulator.ofProcess();
+
+  private interface Scenario {
+    /// Does something.
+    ///
+    /// @return what it is told of a fault
+    @Nullable DeviceException run() throws Exception;
+  }
+
+  private final String mode;
+  private final Scenario scenario;
+
+  private Faults(String mode, Scenario scenario) {
+    this.mode = mode;
+    this.scenario = scenario;
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    Driver.require(); // the only look at the driver
+    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints()).run();
+  }
+
+  private void run() throws Exception {
+    int ordinary = 0;
+    while (atCall("*", ordinary + 1, 1)) {
+      ordinary++;
+    }
+    int memory = 0;
+    while (atCall("cuMemAlloc", memory + 1, Codes.OUT_OF_MEMORY)) {
+      memory++;
+    }
+    int sticky = 0;
+    for (String function : new String[] {"kernel", "cuLaunchKernel", "cuEventSynchronize", "cuStreamSynchronize"}) {
+      for (int call = 1; atCall(function, call, 700); call++) {
+        sticky++;
+      }
+    }
+    System.out.println(ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
+  }
+
+  /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
+  ///
+  /// @return whether there was such a call
+  private boolean atCall(String function, int call, int code) throws Exception {
+    DRIVER.reset(mode);
+    require(DRIVER.call("cuInit", 0) == 0, "cuInit");
+    String place = function + ":" + (function.equals("*") ? call + DRIVER.calls("*") : call) + ":" + code;
+    DRIVER.configure("fail=" + place);
+    AtomicReference<@Nullable Throwable> problem = new AtomicReference<>();
+    AtomicReference<@Nullable DeviceException> told = new AtomicReference<>();
+    Thread thread = new Thread(() -> {
+      try {
+        told.set(scenario.run());
+      } catch (Throwable e) {
+        problem.set(e);
+      }
+    });
+    thread.start();
+    thread.join();
+    if (problem.get() != null) {
+      throw new AssertionError("at " + place, problem.get());
+    }
+    JsonNode report = new ObjectMapper().readTree(DRIVER.report());
+    if (!report.get("faults").get(0).get("fired").asText().equals("true")) {
+      require(told.get() == null, "nothing failed, but " + told.get());
+      return false;
+    }
+    check(place, code, told.get(), report);
+    return true;
+  }
+
+  private static void check(String place, int code, @Nullable DeviceException told, JsonNode report) {
+    String name = CUresult.stringFor(code);
+    if (told == null) {
+      throw new AssertionError("at " + place + " nobody was told; " + report.get("log"));
+    }
+    String message = told instanceof DeviceMemoryException ? told + ": " + told.getCause() : String.valueOf(told.getMessage());
+    require(message.contains(name + " (" + code + ")"), "at " + place + ": " + message);
+    if (!place.startsWith("kernel")) {
+      String failed = injected(report);
+      require(message.contains(failed), "at " + place + " " + failed + " failed, and the message is: " + message);
+      require(code != Codes.OUT_OF_MEMORY || told instanceof DeviceMemoryException, "at " + place + ": " + told);
+    }
+    if (Codes.losesContext(code)) {
+      require(message.contains("launch") && message.contains("start the program anew"), "at " + place + ": " + message);
+    } else {
+      requireNothing(report, place);
+    }
+    require(report.get("leaks").isEmpty(), "at " + place + " leaks " + report.get("leaks"));
+    Thread opening = new Thread(() -> reopen(place, code));
+    AtomicReference<@Nullable Throwable> problem = new AtomicReference<>();
+    opening.setUncaughtExceptionHandler((_, e) -> problem.set(e));
+    opening.start();
+    try {
+      opening.join();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    require(problem.get() == null, "at " + place + ": " + problem.get());
+  }
+
+  private static void requireNothing(JsonNode report, String place) {
+    for (JsonNode count : report.get("live")) {
+      require(count.asInt() == 0, "at " + place + " are left " + report.get("live"));
+    }
+    require(report.get("destroyed_with_context").isEmpty(), "at " + place + ": " + report.get("destroyed_with_context"));
+  }
+
+  private static void reopen(String place, int code) {
+    try (CudaDevice again = CudaDevice.open(0, CHUNK)) {
+      require(!Codes.losesContext(code), "at " + place + ": a lost context was opened");
+      again.synchronize();
+    } catch (DeviceUnavailableException e) {
+      require(Codes.losesContext(code) && String.valueOf(e.getMessage()).contains("the CUDA context is lost"), "at " + place + ": " + e);
+    }
+  }
+
+  private static String injected(JsonNode report) {
+    for (JsonNode line : report.get("log")) {
+      Matcher matcher = INJECTED.matcher(line.asText());
+      if (matcher.matches()) {
+        return matcher.group(1);
+      }
+    }
+    throw new AssertionError("no injected fault in " + report.get("log"));
+  }
+
+  private static void require(boolean holds, String otherwise) {
+    if (!holds) {
+      throw new AssertionError(otherwise);
+    }
+  }
+
+  private static @Nullable DeviceException device() {
+    DeviceException told = null;
+    CudaDevice device;
+    try {
+      device = CudaDevice.open(0, CHUNK);
+    } catch (DeviceUnavailableException e) {
+      return e;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(4L * ELEMENTS);
+      Distribution law = new Distribution.Normal(0, 1);
+      try (Tensor tensor = device.allocate(DType.F32, Shape.of(ELEMENTS))) {
+        device.fill(tensor, law, RandomStream.of(42));
+        device.write(tensor, 64, host.asSlice(64));
+        device.read(tensor, 0, host);
+        device.synchronize();
+      }
+      device.fill(host, DType.BF16, Slice.of(Shape.of(ELEMENTS)), law, RandomStream.of(42));
+    } catch (DeviceException e) {
+      told = e;
+    }
+    try {
+      device.close();
+    } catch (DeviceException e) {
+      told = told == null ? e : told;
+    }
+    require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are allocated after closing");
+    return told;
+  }
+
+  /// Five tensors in two files.
+  private static final class Checkpoints implements Scenario {
+    private static final List<TensorSpec> TENSORS = List.of(
+        new TensorSpec("a", DType.BF16, Shape.of(300, 200), new Distribution.Normal(0, 0.02)),
+        new TensorSpec("b", DType.F32, Shape.of(64), new Distribution.Constant(1)),
+        new TensorSpec("c", DType.BF16, Shape.of(200, 333), new Distribution.Uniform(-1, 1)),
+        new TensorSpec("d", DType.F16, Shape.of(7), new Distribution.Signs(0.5)),
+        new TensorSpec("e", DType.F64, Shape.of(50, 50), new Distribution.TruncatedNormal(0, 1, -2, 2)));
+
+    private final ShardLayout layout = ShardLayout.of(TENSORS, 42, 160_000);
+    private final Path expected;
+
+    Checkpoints() throws IOException {
+      expected = Files.createTempDirectory("expected");
+      try (Device cpu = ScalarDevice.open()) {
+        write(cpu, expected);
+      }
+      require(layout.shards().size() == 2, layout.shards() + "");
+    }
+
+    private void write(Device device, Path directory) throws IOException {
+      new CheckpointWriter(device, 2).write(layout, directory, null, CheckpointWriter.Existing.REFUSE, CheckpointWriter.Part.WHOLE);
+    }
+
+    @Override
+    public @Nullable DeviceException run() throws IOException {
+      Path directory = Files.createTempDirectory("faults");
+      DeviceException told = null;
+      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+        write(device, directory);
+      } catch (DeviceException e) {
+        told = e;
+      }
+      int complete = 0;
+      for (ShardLayout.Shard shard : layout.shards()) {
+        Path file = directory.resolve(shard.file());
+        if (Files.exists(file)) {
+          complete++;
+          require(Files.mismatch(file, expected.resolve(shard.file())) < 0, file + " is not complete, and told was " + told);
+        }
+      }
+      require(told != null || complete == 2, complete + " files, and nobody was told why");
+      try (Stream<Path> files = Files.list(directory)) {
+        for (Path file : files.toList()) {
+          Files.delete(file);
+        }
+      }
+      Files.delete(directory);
+      return told;
+    }
+  }
+}
