@@ -137,7 +137,8 @@ bool Streams::query(Stream& stream) {
 }
 
 bool Streams::query(const TaskPointer& task) {
-  if (task->done) {
+  // A task that only a capture has seen is in no stream's way.
+  if (task->done || task->stream->pending.empty()) {
     settle(task);
     return true;
   }

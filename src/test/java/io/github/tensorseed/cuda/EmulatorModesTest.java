@@ -279,8 +279,11 @@ class EmulatorModesTest {
     long out = bench.allocate(64);
     bench.check("cuStreamBeginCapture_v2", stream, 0);
     assertThat(bench.launch(function, stream, 1, 16, out, 16L)).isZero();
+    long event = bench.made("cuEventCreate", 0);
+    bench.check("cuEventRecord", event, stream);
     assertThat(bench.call("cuStreamEndCapture", stream, bench.withResult()[0])).isZero();
     long graph = bench.result();
+    bench.check("cuEventQuery", event);
     assertThat(bench.download(out, 1, 4)).containsExactly(0xffffffffL);
     long executable = bench.made("cuGraphInstantiate_v2", graph, 0L, 0L, 0L);
     for (int i = 0; i < 2; i++) {

@@ -108,4 +108,31 @@ class PtxMemoryTest {
     assertThat(bench.launch(function, 0L, new int[] {2, 3, 4}, new int[] {5, 6, 2}, out)).isZero();
     assertThat(bench.download(out, threads, 4)).containsExactly(LongStream.range(0, threads).toArray());
   }
+
+  /// Registers share places in the register file while they are not alive. Here one lives around a loop although each round seems to write
+  /// it, and one is written before the loop only; a third, which each round needs for a moment, may take the place of neither.
+  @Test
+  void whatALoopNeedsAgainKeepsItsPlace() {
+    long out = bench.allocate(4 * 64);
+    assertThat(bench.launch(PtxBench.HEADER + ".entry k(.param .u64 out) {" + REGISTERS + """
+        add.s32 %r1, %r12, 100; mul.lo.s32 %r6, %r12, 2; mov.u32 %r2, 0; mov.u32 %r3, 0;
+        LOOP: setp.eq.s32 %p1, %r2, %r12;
+        @%p1 mov.u32 %r1, 7;
+        add.s32 %r3, %r3, %r1; add.s32 %r3, %r3, %r6;
+        mul.lo.s32 %r4, %r2, 3; xor.b32 %r5, %r4, 1; add.s32 %r3, %r3, %r5;
+        add.s32 %r2, %r2, 1; setp.lt.s32 %p2, %r2, 5;
+        @%p2 bra LOOP;
+        ld.param.u64 %rd1, [out]; mul.wide.u32 %rd2, %r12, 4; add.s64 %rd1, %rd1, %rd2; st.global.u32 [%rd1], %r3; ret; }
+        """, 1, 64, out)).isZero();
+    long[] expected = LongStream.range(0, 64).map(thread -> {
+      long value = thread + 100;
+      long sum = 0;
+      for (int round = 0; round < 5; round++) {
+        value = round == thread ? 7 : value;
+        sum += value + 2 * thread + (3 * round ^ 1);
+      }
+      return sum;
+    }).toArray();
+    assertThat(bench.download(out, 64, 4)).containsExactly(expected);
+  }
 }
