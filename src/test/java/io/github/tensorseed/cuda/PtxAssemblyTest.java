@@ -17,9 +17,12 @@ import jcuda.nvptxcompiler.JNvPTXCompiler;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /// NVIDIA's own assembler takes the kernels for every GPU that it knows, from Volta on, without a GPU or a driver: nothing spills, and
 /// registers are those of the committed table.
+@EnabledOnOs(value = OS.LINUX, architectures = "amd64", disabledReason = "the assembler comes as a library for Linux on x86_64")
 class PtxAssemblyTest {
   private static final List<String> TARGETS = List.of("sm_70", "sm_72", "sm_75", "sm_80", "sm_86", "sm_87");
   private static final Pattern FUNCTION = Pattern.compile(
