@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/// Several devices that take turns, tensor by tensor: each has the same bits.
+/// Several devices that take turns, with tensors and with pieces for the host: each has the same bits.
 final class DeviceGroup implements Device {
   private final List<Device> devices;
   private final AtomicInteger turn = new AtomicInteger();

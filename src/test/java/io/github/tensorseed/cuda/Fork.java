@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 record Fork(int code, String out, String err) {
   static final List<String> FLAGS = List.of("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED");
 
-  private static final long TIMEOUT_SECONDS = 240;
+  private static final long TIMEOUT_SECONDS = 600;
 
   static Map<String, String> environment(String options) {
     return Map.of("LD_LIBRARY_PATH", Emulator.folder().toString(), "TENSORSEED_EMULATOR", options);
