@@ -1,6 +1,9 @@
 package io.github.tensorseed.cli;
 
+import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
+import io.github.tensorseed.Distribution;
+import io.github.tensorseed.cpu.CpuDevice;
 import io.github.tensorseed.device.Devices;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,6 +23,13 @@ final class DeviceOptions {
 
   int threads() {
     return threads.count();
+  }
+
+  /// Begins, where the host may be the device, to compile what it needs for a law and a dtype.
+  void prepare(Distribution law, DType dtype) {
+    if (!name.startsWith("cuda")) {
+      CpuDevice.prepare(law, dtype);
+    }
   }
 
   /// Opens the device and, if the choice was ours and the report is for a person, says which one it is and why.

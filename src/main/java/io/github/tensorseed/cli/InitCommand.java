@@ -8,7 +8,6 @@ import io.github.tensorseed.checkpoint.CheckpointWriter.Existing;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
 import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.TensorSpec;
-import io.github.tensorseed.cpu.CpuDevice;
 import io.github.tensorseed.model.Plan;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -85,7 +84,7 @@ final class InitCommand implements Callable<Integer> {
     Part share = part(part);
     if (options.model != null) {
       // Most of a model is normal. The plan, by which others are known, takes the time that these kernels need.
-      CpuDevice.prepare(new Distribution.Normal(0, 1), options.dtype == null ? DType.BF16 : DType.of(options.dtype));
+      device.prepare(new Distribution.Normal(0, 1), options.dtype == null ? DType.BF16 : DType.of(options.dtype));
     }
     Plan plan = options.plan();
     PrintWriter stdout = spec.commandLine().getOut();

@@ -51,28 +51,30 @@ final class TieredKernels implements Kernels {
 
   @Override
   public void fill(Distribution law, DType dtype, long key, long start, long count, MemorySegment out) {
-    Tier tier = tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
+    Tier tier = tier(law, dtype);
     if (tier.fast) {
       vectors.fill(law, dtype, key, start, count, out);
       return;
     }
-    long before = tier.elements.getAndAdd(count);
-    if (before < ELEMENTS_IN_LOOPS && before + count >= ELEMENTS_IN_LOOPS) {
-      start(tier, law, dtype);
-    }
+    count(tier, law, dtype, count);
     loops.fill(law, dtype, key, start, count, out);
   }
 
   /// Begins to compile for a law and dtype, which else begins with their fills.
   void prepare(Distribution law, DType dtype) {
-    Tier tier = tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
-    if (tier.elements.getAndAdd(ELEMENTS_IN_LOOPS) < ELEMENTS_IN_LOOPS) {
-      start(tier, law, dtype);
-    }
+    count(tier(law, dtype), law, dtype, ELEMENTS_IN_LOOPS);
   }
 
-  private void start(Tier tier, Distribution law, DType dtype) {
-    Thread.ofPlatform().daemon().name("tensorseed-warm-up").start(() -> warmUp(tier, law, dtype));
+  private Tier tier(Distribution law, DType dtype) {
+    return tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
+  }
+
+  /// Counts elements, and starts the trials at that which makes them enough.
+  private void count(Tier tier, Distribution law, DType dtype, long elements) {
+    long before = tier.elements.getAndAdd(elements);
+    if (before < ELEMENTS_IN_LOOPS && before + elements >= ELEMENTS_IN_LOOPS) {
+      Thread.ofPlatform().daemon().name("tensorseed-warm-up").start(() -> warmUp(tier, law, dtype));
+    }
   }
 
   private void warmUp(Tier tier, Distribution law, DType dtype) {

@@ -33,28 +33,19 @@ final class Staging {
   }
 
   /// Copies `host.byteSize()` bytes from an address; they are there when this returns.
-  synchronized void read(long address, MemorySegment host) {
+  void read(long address, MemorySegment host) {
     long size = host.byteSize();
-    if (size == 0) {
-      return;
-    }
-    try (Context.Entered _ = context.enter()) {
-      make();
-      try {
-        enqueueRead(address, size, 0);
-        for (long at = 0; at < size; at += capacity) {
-          if (at + capacity < size) {
-            enqueueRead(address, size, at + capacity);
-          }
-          Buffer buffer = buffer(at);
-          await(buffer);
-          MemorySegment.copy(buffer.memory, 0, host, at, Math.min(capacity, size - at));
+    inPieces(size, () -> {
+      enqueueRead(address, size, 0);
+      for (long at = 0; at < size; at += capacity) {
+        if (at + capacity < size) {
+          enqueueRead(address, size, at + capacity);
         }
-      } catch (RuntimeException e) {
-        settle();
-        throw e;
+        Buffer buffer = buffer(at);
+        await(buffer);
+        MemorySegment.copy(buffer.memory, 0, host, at, Math.min(capacity, size - at));
       }
-    }
+    });
   }
 
   private void enqueueRead(long address, long size, long at) {
@@ -65,23 +56,30 @@ final class Staging {
   }
 
   /// Copies `host` to an address, in order with what is on the stream; `host` can be used for something else when this returns.
-  synchronized void write(long address, MemorySegment host) {
+  void write(long address, MemorySegment host) {
     long size = host.byteSize();
+    inPieces(size, () -> {
+      for (long at = 0; at < size; at += capacity) {
+        Buffer buffer = buffer(at);
+        await(buffer);
+        long length = Math.min(capacity, size - at);
+        MemorySegment.copy(host, at, buffer.memory, 0, length);
+        context.check(JCudaDriver.cuMemcpyHtoDAsync(
+            Context.devicePointer(address + at), buffer.pointer, length, context.stream()), "cuMemcpyHtoDAsync");
+        record(buffer);
+      }
+    });
+  }
+
+  /// One copy at a time, with the context and the buffers that it needs.
+  private synchronized void inPieces(long size, Runnable copy) {
     if (size == 0) {
       return;
     }
     try (Context.Entered _ = context.enter()) {
       make();
       try {
-        for (long at = 0; at < size; at += capacity) {
-          Buffer buffer = buffer(at);
-          await(buffer);
-          long length = Math.min(capacity, size - at);
-          MemorySegment.copy(host, at, buffer.memory, 0, length);
-          context.check(JCudaDriver.cuMemcpyHtoDAsync(
-              Context.devicePointer(address + at), buffer.pointer, length, context.stream()), "cuMemcpyHtoDAsync");
-          record(buffer);
-        }
+        copy.run();
       } catch (RuntimeException e) {
         settle();
         throw e;

@@ -175,6 +175,13 @@ class SafetensorsHeaderTest {
     }).isExactlyInstanceOf(IOException.class).hasMessageContaining("7 bytes are no safetensors");
   }
 
+  @Test
+  void npyFilesAreToldWhatTheyAre() throws IOException {
+    Path file = Files.write(folder.resolve("t.npy"), "\u0093NUMPY\1\0v\0{'descr': '<f4'}".getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() -> Checkpoint.open(file).close()).isExactlyInstanceOf(IOException.class)
+        .hasMessageContaining("t.npy is an .npy file").hasMessageContaining("give a safetensors file");
+  }
+
   private SafetensorsHeader read(String json, int data) throws IOException {
     byte[] utf8 = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
     return readBytes(utf8, utf8.length, data);

@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
-/// The emulated CUDA driver of src/test/cuda: builds it, starts processes on it, and controls and asks it.
+/// The emulated CUDA driver of src/test/cuda: builds it, controls it and asks it; [Fork] starts processes on it.
 ///
 /// Options, in the environment variable TENSORSEED_EMULATOR of a process or given to [#reset], separated by commas:
 ///
@@ -62,20 +62,6 @@ public final class Emulator {
   /// The driver that this forked process runs on.
   public static Emulator ofProcess() {
     return new Emulator(FOLDER.resolve("libcuda.so.1"));
-  }
-
-  /// A process that runs the main method of a test class on the emulated driver; its standard error is that of the tests.
-  public static Process fork(String options, Class<?> main, String... arguments) throws IOException {
-    Path natives = Files.createDirectories(folder().resolve("natives"));
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx512m",
-        "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector", "-XX:TieredStopAtLevel=1",
-        // JCuda unpacks its library here under a fixed name.
-        "-Djava.io.tmpdir=" + natives, "-cp", System.getProperty("java.class.path"), main.getName()));
-    command.addAll(List.of(arguments));
-    ProcessBuilder process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-    process.environment().put("LD_LIBRARY_PATH", FOLDER.toString());
-    process.environment().put("TENSORSEED_EMULATOR", options);
-    return process.start();
   }
 
   /// As if the process had just started with these options: all handles and addresses are void.

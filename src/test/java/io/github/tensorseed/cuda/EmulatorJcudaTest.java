@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,12 +17,12 @@ class EmulatorJcudaTest {
   @TempDir
   private Path folder;
 
-  private static String run(String options, String... arguments) throws IOException, InterruptedException {
-    Process process = Emulator.fork(options, EmulatedProgram.class, arguments);
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).as(output).isZero();
-    return output;
+  private String run(String options, String... arguments) throws Exception {
+    // JCuda unpacks its library under a fixed name into the folder for temporary files.
+    List<String> flags = Stream.concat(Fork.FLAGS.stream(), Stream.of("-Djava.io.tmpdir=" + folder)).toList();
+    Fork fork = Fork.run(Fork.environment(options), flags, EmulatedProgram.class, arguments);
+    assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
+    return fork.out();
   }
 
   private JsonNode report() throws IOException {

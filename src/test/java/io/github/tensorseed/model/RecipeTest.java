@@ -104,6 +104,14 @@ class RecipeTest {
     assertThat(all).containsEntry("wte.weight", "normal(0, 0.5)").containsEntry("ln_f.bias", "zeros()");
   }
 
+  /// Some editors begin a file with U+FEFF.
+  @Test
+  void aByteOrderMarkIsNoPartOfTheFirstPattern(@TempDir Path folder) throws IOException {
+    Path file = Files.writeString(folder.resolve("marked.recipe"), "\ufeffwte.weight = normal(0, 0.5)\n* = zeros()\n");
+    Map<String, String> all = expressions(Plan.of("gpt2", null, Recipe.of(file.toString()), List.of()));
+    assertThat(all).containsEntry("wte.weight", "normal(0, 0.5)").containsEntry("wpe.weight", "zeros()");
+  }
+
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
       "* zeros() | mine line 3 column 10: expected '='",
