@@ -59,7 +59,7 @@ final class Faults {
 
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
-    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints()).run();
+    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints(Path.of(arguments[2]))).run();
   }
 
   private void run() throws Exception {
@@ -216,10 +216,12 @@ final class Faults {
         new TensorSpec("e", DType.F64, Shape.of(50, 50), new Distribution.TruncatedNormal(0, 1, -2, 2)));
 
     private final ShardLayout layout = ShardLayout.of(TENSORS, 42, 160_000);
+    private final Path folder;
     private final Path expected;
 
-    Checkpoints() throws IOException {
-      expected = Files.createTempDirectory("expected");
+    Checkpoints(Path folder) throws IOException {
+      this.folder = folder;
+      expected = Files.createDirectory(folder.resolve("expected"));
       try (Device cpu = ScalarDevice.open()) {
         write(cpu, expected);
       }
@@ -232,7 +234,7 @@ final class Faults {
 
     @Override
     public @Nullable DeviceException run() throws IOException {
-      Path directory = Files.createTempDirectory("faults");
+      Path directory = Files.createTempDirectory(folder, "faults");
       DeviceException told = null;
       try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
         write(device, directory);

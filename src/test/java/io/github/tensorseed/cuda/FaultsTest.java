@@ -2,6 +2,8 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -9,8 +11,8 @@ class FaultsTest {
   /// Each fault ends in an exception with the name of the call and of the code, and nothing is leaked.
   @ParameterizedTest
   @CsvSource({"eager, device, 2", "lazy, checkpoint, 1"})
-  void everyCallMayFail(String mode, String scenario, int allocations) throws Exception {
-    Fork fork = Fork.emulated(mode, Faults.class, mode, scenario);
+  void everyCallMayFail(String mode, String scenario, int allocations, @TempDir Path folder) throws Exception {
+    Fork fork = Fork.emulated(mode, Faults.class, mode, scenario, folder.toString());
     assertThat(fork.code()).as(fork.err()).isZero();
     assertThat(fork.out()).matches("[1-9]\\d\\d ordinary, " + allocations + " of memory, \\d\\d sticky\\R");
   }
