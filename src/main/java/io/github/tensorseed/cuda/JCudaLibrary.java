@@ -26,7 +26,7 @@ final class JCudaLibrary {
     static {
       DeviceUnavailableException problem = null;
       try {
-        load();
+        load(CLASS);
       } catch (DeviceUnavailableException e) {
         problem = e;
       }
@@ -43,7 +43,10 @@ final class JCudaLibrary {
     }
   }
 
-  private static void load() {
+  /// Initializes a class of JCuda.
+  ///
+  /// @throws DeviceUnavailableException if its library cannot be loaded, with the reason and the remedy
+  static synchronized void load(String className) {
     Path own;
     try {
       own = Files.createTempDirectory("tensorseed-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -53,7 +56,7 @@ final class JCudaLibrary {
     }
     String before = System.setProperty(FOLDER, own.toString());
     try {
-      Class.forName(CLASS, true, JCudaLibrary.class.getClassLoader());
+      Class.forName(className, true, JCudaLibrary.class.getClassLoader());
     } catch (ClassNotFoundException e) {
       throw new DeviceUnavailableException("JCuda is not on the class path; add org.jcuda:jcuda:11.7.0 and its natives", e);
     } catch (LinkageError e) {
