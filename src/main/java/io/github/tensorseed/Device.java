@@ -46,6 +46,13 @@ public interface Device extends AutoCloseable {
   /// Copies `host` to the tensor, from byte `offset` on.
   void write(Tensor tensor, long offset, MemorySegment host);
 
+  /// Linear algebra on tensors of this device, by the libraries that are there. Loaded at the first call.
+  ///
+  /// @throws DeviceUnavailableException if they cannot be used, with the reason and the remedy
+  default LinearAlgebra linearAlgebra() {
+    throw new DeviceUnavailableException("there is no linear algebra on " + name() + "; take the device cpu");
+  }
+
   /// Bytes that this device has allocated and not freed.
   long allocatedBytes();
 

@@ -6,6 +6,7 @@ import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
@@ -271,6 +272,11 @@ public final class CpuDevice implements Device {
   @Override
   public void write(Tensor tensor, long offset, MemorySegment host) {
     MemorySegment.copy(host, 0, tensor.memory(), offset, host.byteSize());
+  }
+
+  @Override
+  public LinearAlgebra linearAlgebra() {
+    return new CpuLinearAlgebra(this);
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
@@ -61,6 +62,12 @@ final class DeviceGroup implements Device {
   @Override
   public void write(Tensor tensor, long offset, MemorySegment host) {
     tensor.device().write(tensor, offset, host);
+  }
+
+  /// @throws IllegalArgumentException always: what a call takes must lie on one device
+  @Override
+  public LinearAlgebra linearAlgebra() {
+    throw new IllegalArgumentException("linear algebra is done on one device, not on " + name() + "; open that one");
   }
 
   @Override

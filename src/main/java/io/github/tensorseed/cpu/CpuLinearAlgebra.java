@@ -1,0 +1,165 @@
+package io.github.tensorseed.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.DeviceException;
+import io.github.tensorseed.LinearAlgebra;
+import io.github.tensorseed.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// OpenBLAS on the host's memory. Row-major matrices are taken as what they are, or as column-major transposes.
+final class CpuLinearAlgebra extends LinearAlgebra {
+  // CBLAS's and LAPACKE's numbers.
+  private static final int ROW_MAJOR = 101;
+  private static final int COLUMN_MAJOR = 102;
+  private static final int NO_TRANSPOSE = 111;
+  private static final int TRANSPOSE = 112;
+  private static final int LOWER = 122;
+
+  private final OpenBlas library = OpenBlas.require();
+  private final int threads;
+
+  CpuLinearAlgebra(CpuDevice device) {
+    super(device);
+    threads = device.threads();
+  }
+
+  @Override
+  public String library() {
+    return library.version + ", " + threads + (threads == 1 ? " thread" : " threads");
+  }
+
+  private OpenBlas.Functions functions(Tensor operand) {
+    library.setThreads(threads);
+    return operand.dtype() == DType.F64 ? library.wide : library.single;
+  }
+
+  private static Object scalar(Tensor operand, double value) {
+    return operand.dtype() == DType.F64 ? (Object) value : (Object) (float) value;
+  }
+
+  private static MemorySegment memory(Tensor operand) {
+    if (!operand.memory().isNative()) {
+      throw new IllegalArgumentException(operand + " lies on Java's heap, where BLAS cannot reach it; allocate it on the device");
+    }
+    return operand.memory();
+  }
+
+  private static int extent(Tensor a, int axis) {
+    return Math.toIntExact(a.shape().extent(axis));
+  }
+
+  /// The distance of rows, which BLAS wants to be positive.
+  private static int stride(Tensor a) {
+    return Math.max(1, extent(a, 1));
+  }
+
+  private static int number(Op op) {
+    return op == Op.N ? NO_TRANSPOSE : TRANSPOSE;
+  }
+
+  @Override
+  protected void callGemm(Op opA, Op opB, double alpha, Tensor a, Tensor b, double beta, Tensor c) {
+    OpenBlas.call(functions(c).gemm, ROW_MAJOR, number(opA), number(opB), extent(c, 0), extent(c, 1), extent(a, opA == Op.N ? 1 : 0),
+        scalar(c, alpha), memory(a), stride(a), memory(b), stride(b), scalar(c, beta), memory(c), stride(c));
+  }
+
+  @Override
+  protected void callGemv(Op op, double alpha, Tensor a, Tensor x, double beta, Tensor y) {
+    OpenBlas.call(functions(a).gemv, ROW_MAJOR, number(op), extent(a, 0), extent(a, 1), scalar(a, alpha), memory(a), stride(a), memory(x), 1,
+        scalar(a, beta), memory(y), 1);
+  }
+
+  @Override
+  protected void callGer(double alpha, Tensor x, Tensor y, Tensor a) {
+    OpenBlas.call(functions(a).ger, ROW_MAJOR, extent(a, 0), extent(a, 1), scalar(a, alpha), memory(x), 1, memory(y), 1, memory(a), stride(a));
+  }
+
+  @Override
+  protected void callSyrk(Op op, double alpha, Tensor a, double beta, Tensor c) {
+    OpenBlas.call(functions(c).syrk, ROW_MAJOR, LOWER, number(op), extent(c, 0), extent(a, op == Op.N ? 1 : 0), scalar(c, alpha), memory(a),
+        stride(a), scalar(c, beta), memory(c), stride(c));
+  }
+
+  @Override
+  protected void callSymmetrize(Tensor c) {
+    OpenBlas.Functions functions = functions(c);
+    long size = functions.real.byteSize();
+    int n = extent(c, 0);
+    for (int i = 1; i < n; i++) {
+      OpenBlas.call(functions.copy, i, memory(c).asSlice(size * n * i), 1, memory(c).asSlice(size * i), n);
+    }
+  }
+
+  @Override
+  protected void callDgmm(Tensor x, Tensor a) {
+    OpenBlas.Functions functions = functions(a);
+    for (int i = 0; i < extent(a, 0); i++) {
+      OpenBlas.call(functions.scal, extent(a, 1), scalar(a, a.dtype().get(x.memory(), i)),
+          memory(a).asSlice(functions.real.byteSize() * extent(a, 1) * i), 1);
+    }
+  }
+
+  @Override
+  protected void callAxpy(double alpha, Tensor x, Tensor y) {
+    if (x.dtype() != y.dtype()) {
+      MemorySegment from = x.memory();
+      MemorySegment to = y.memory();
+      for (long i = 0; i < x.elements(); i++) {
+        to.setAtIndex(JAVA_DOUBLE_UNALIGNED, i, Math.fma(alpha, from.getAtIndex(JAVA_FLOAT_UNALIGNED, i), to.getAtIndex(JAVA_DOUBLE_UNALIGNED, i)));
+      }
+      return;
+    }
+    OpenBlas.Functions functions = functions(y);
+    long size = functions.real.byteSize();
+    for (long i = 0; i < x.elements(); i += Integer.MAX_VALUE) {
+      int count = (int) Math.min(x.elements() - i, Integer.MAX_VALUE);
+      OpenBlas.call(functions.axpy, count, scalar(y, alpha), memory(x).asSlice(size * i), 1, memory(y).asSlice(size * i), 1);
+    }
+  }
+
+  @Override
+  protected void callTranspose(Tensor a, Tensor b) {
+    if (a.elements() > 0) {
+      OpenBlas.call(functions(a).omatcopy, ROW_MAJOR, TRANSPOSE, extent(a, 0), extent(a, 1), scalar(a, 1), memory(a), stride(a), memory(b), stride(b));
+    }
+  }
+
+  @Override
+  protected void callSyevd(Tensor a, Tensor values) {
+    // The lower triangle of rows is the upper one of columns, and eigenvectors in columns are in our rows.
+    check("syevd", OpenBlas.call(functions(a).syevd, COLUMN_MAJOR, (byte) 'V', (byte) 'U', extent(a, 0), memory(a), stride(a), memory(values)));
+  }
+
+  @Override
+  protected void callQr(Tensor a) {
+    OpenBlas.Functions functions = functions(a);
+    int rows = extent(a, 0);
+    int length = extent(a, 1);
+    long size = functions.real.byteSize();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment tau = arena.allocate(size * rows, size);
+      check("geqrf", OpenBlas.call(functions.geqrf, COLUMN_MAJOR, length, rows, memory(a), length, tau));
+      boolean[] negative = new boolean[rows];
+      for (int i = 0; i < rows; i++) {
+        negative[i] = a.dtype().get(a.memory(), (long) i * length + i) < 0;
+      }
+      check("orgqr", OpenBlas.call(functions.orgqr, COLUMN_MAJOR, length, rows, rows, memory(a), length, tau));
+      for (int i = 0; i < rows; i++) {
+        if (negative[i]) {
+          OpenBlas.call(functions.scal, length, scalar(a, -1), memory(a).asSlice(size * length * i), 1);
+        }
+      }
+    }
+  }
+
+  private static void check(String function, Object info) {
+    if (!info.equals(0)) {
+      throw new DeviceException("cpu: " + function + " of OpenBLAS failed with info = " + info
+          + ((int) info > 0 ? "; the method did not converge: is the matrix finite?" : ", which means that argument " + -(int) info + " is not a number"));
+    }
+  }
+}
