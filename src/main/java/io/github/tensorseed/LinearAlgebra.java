@@ -85,6 +85,22 @@ public abstract class LinearAlgebra {
     callAxpy(alpha, x, y);
   }
 
+  /// `out = a - 1 shift^T`, every row less the shift, and adds the sums of out's columns to `sums`. `out` is as wide as `a`, or F64; shift and
+  /// sums are F64.
+  public final void center(Tensor a, Tensor shift, Tensor out, Tensor sums) {
+    requireOperands("center", shift, sums);
+    requireOwn("center", a, out);
+    if (a.dtype() != DType.F32 || out.dtype() != DType.F64) {
+      requireOperands("center", a, out);
+    }
+    if (sums.dtype() != DType.F64 || !a.shape().equals(out.shape())) {
+      throw new IllegalArgumentException("center of " + a + " into " + out + " and " + sums + ": shapes or dtypes do not go together");
+    }
+    requireShape("center", shift, extent("center", a, 1));
+    requireShape("center", sums, extent("center", a, 1));
+    callCenter(a, shift, out, sums);
+  }
+
   /// `b = a^T`.
   public final void transpose(Tensor a, Tensor b) {
     requireOperands("transpose", a, b);
@@ -146,6 +162,8 @@ public abstract class LinearAlgebra {
   protected abstract void callDgmm(Tensor x, Tensor a);
 
   protected abstract void callAxpy(double alpha, Tensor x, Tensor y);
+
+  protected abstract void callCenter(Tensor a, Tensor shift, Tensor out, Tensor sums);
 
   protected abstract void callTranspose(Tensor a, Tensor b);
 

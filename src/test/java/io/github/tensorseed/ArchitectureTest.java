@@ -24,6 +24,7 @@ class ArchitectureTest {
       "cuda", Set.of(),
       "device", Set.of("cpu", "cuda"),
       "checkpoint", Set.of(),
+      "whitening", Set.of(),
       "model", Set.of("checkpoint"),
       "cli", Set.of("cpu", "device", "checkpoint", "model"));
 

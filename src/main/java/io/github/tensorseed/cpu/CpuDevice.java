@@ -181,7 +181,7 @@ public final class CpuDevice implements Device {
     long stamp = freeing.readLock();
     try {
       if (threads > 1 && slice.elements() > GRAIN && memory.isNative() && memory.isAccessibleBy(another)) {
-        fillTogether(tensor, law, stream);
+        inGrains(slice.elements(), GRAIN, (from, to) -> fillHere(tensor, law, stream, from, to));
       } else {
         fillHere(tensor, law, stream, 0, slice.elements());
       }
@@ -195,12 +195,17 @@ public final class CpuDevice implements Device {
     initializer.fill(wrap(host, dtype, slice), stream);
   }
 
-  private void fillTogether(Tensor tensor, Distribution law, RandomStream stream) {
-    long elements = tensor.elements();
+  /// Something to do with `from` to `to` of a total.
+  interface Part {
+    void run(long from, long to);
+  }
+
+  /// Does all of 0 to `total`, of which each thread takes a grain at a time.
+  void inGrains(long total, long grain, Part part) {
     AtomicLong next = new AtomicLong();
     Runnable work = () -> {
-      for (long from; (from = next.getAndAdd(GRAIN)) < elements; ) {
-        fillHere(tensor, law, stream, from, Math.min(from + GRAIN, elements));
+      for (long from; (from = next.getAndAdd(grain)) < total; ) {
+        part.run(from, Math.min(from + grain, total));
       }
     };
     List<Future<?>> helpers = new ArrayList<>();
@@ -214,12 +219,12 @@ public final class CpuDevice implements Device {
     }
     for (Future<?> helper : helpers) {
       if (helper.state() == Future.State.FAILED) {
-        throw new DeviceException("a fill failed", helper.exceptionNow());
+        throw new DeviceException("a thread of the cpu failed", helper.exceptionNow());
       }
     }
   }
 
-  /// Whatever happens, the helpers write to the caller's memory: they must have ended before a fill returns.
+  /// Whatever happens, the helpers write to the caller's memory: they must have ended before it is the caller's again.
   private static void awaitEnd(List<Future<?>> helpers) {
     boolean interrupted = false;
     for (Future<?> helper : helpers) {

@@ -9,6 +9,7 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// OpenBLAS on the host's memory. Row-major matrices are taken as what they are, or as column-major transposes.
 final class CpuLinearAlgebra extends LinearAlgebra {
@@ -19,11 +20,18 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   private static final int TRANSPOSE = 112;
   private static final int LOWER = 122;
 
+  /// Columns that a thread centers at a time.
+  private static final int COLUMNS = 256;
+  /// Numbers that are added up in binary32.
+  private static final int AT_ONCE = 32;
+
   private final OpenBlas library = OpenBlas.require();
+  private final CpuDevice device;
   private final int threads;
 
   CpuLinearAlgebra(CpuDevice device) {
     super(device);
+    this.device = device;
     threads = device.threads();
   }
 
@@ -119,6 +127,71 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       int count = (int) Math.min(x.elements() - i, Integer.MAX_VALUE);
       OpenBlas.call(functions.axpy, count, scalar(y, alpha), memory(x).asSlice(size * i), 1, memory(y).asSlice(size * i), 1);
     }
+  }
+
+  @Override
+  protected void callCenter(Tensor a, Tensor shift, Tensor out, Tensor sums) {
+    device.inGrains(extent(a, 1), COLUMNS, (from, to) -> centerColumns(a, shift, out, sums, (int) from, (int) to));
+  }
+
+  /// Goes through arrays, which C2 has vectors for, and adds up few numbers in binary32 before it goes on in binary64.
+  private static void centerColumns(Tensor a, Tensor shift, Tensor out, Tensor sums, int from, int to) {
+    int width = to - from;
+    double[] less = doubles(shift, from, width);
+    double[] total = doubles(sums, from, width);
+    boolean narrow = out.dtype() == DType.F32;
+    float[] singles = new float[width];
+    float[] lessSingle = new float[width];
+    float[] some = new float[width];
+    double[] row = new double[width];
+    for (int j = 0; j < width; j++) {
+      lessSingle[j] = (float) less[j];
+    }
+    int columns = extent(a, 1);
+    int rows = extent(a, 0);
+    for (int i = 0; i < rows; i++) {
+      long at = (long) i * columns + from;
+      if (a.dtype() == DType.F32) {
+        MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at * Float.BYTES, singles, 0, width);
+      } else {
+        MemorySegment.copy(a.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, row, 0, width);
+      }
+      if (narrow) {
+        for (int j = 0; j < width; j++) {
+          singles[j] -= lessSingle[j];
+        }
+        for (int j = 0; j < width; j++) {
+          some[j] += singles[j];
+        }
+        if (i % AT_ONCE == AT_ONCE - 1 || i == rows - 1) {
+          for (int j = 0; j < width; j++) {
+            total[j] += some[j];
+          }
+          Arrays.fill(some, 0);
+        }
+        MemorySegment.copy(singles, 0, out.memory(), JAVA_FLOAT_UNALIGNED, at * Float.BYTES, width);
+        continue;
+      }
+      if (a.dtype() == DType.F32) {
+        for (int j = 0; j < width; j++) {
+          row[j] = singles[j];
+        }
+      }
+      for (int j = 0; j < width; j++) {
+        row[j] -= less[j];
+      }
+      for (int j = 0; j < width; j++) {
+        total[j] += row[j];
+      }
+      MemorySegment.copy(row, 0, out.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, width);
+    }
+    MemorySegment.copy(total, 0, sums.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, width);
+  }
+
+  private static double[] doubles(Tensor vector, int from, int count) {
+    double[] values = new double[count];
+    MemorySegment.copy(vector.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, values, 0, count);
+    return values;
   }
 
   @Override
