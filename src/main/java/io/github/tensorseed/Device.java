@@ -1,5 +1,6 @@
 package io.github.tensorseed;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// A place where tensors live and are filled. A device owns what it allocates: closing it frees all of it.
@@ -41,6 +42,27 @@ public interface Device extends AutoCloseable {
   ///
   /// @throws IllegalArgumentException if the law has no values in the tensor's dtype; nothing is written then
   void fill(Tensor tensor, Distribution law, RandomStream stream);
+
+  /// Writes `scale` times the values of one tensor to another of as many elements, both of this device: computed in binary32, or in binary64
+  /// where either is F64, and rounded once.
+  default void convert(Tensor from, double scale, Tensor to) {
+    if (from.elements() != to.elements()) {
+      throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");
+    }
+    boolean wide = from.dtype() == DType.F64 || to.dtype() == DType.F64;
+    long piece = 1 << 16;
+    try (Arena arena = Arena.ofConfined(); HostWriter out = new HostWriter(to, 0)) {
+      MemorySegment values = arena.allocate(piece * from.dtype().bytes(), Long.BYTES);
+      for (long at = 0; at < from.elements(); at += piece) {
+        long count = Math.min(piece, from.elements() - at);
+        read(from, at * from.dtype().bytes(), values.asSlice(0, count * from.dtype().bytes()));
+        for (long i = 0; i < count; i++) {
+          double value = from.dtype().get(values, i);
+          out.put(wide ? value * scale : (float) value * (float) scale);
+        }
+      }
+    }
+  }
 
   /// Makes the values of a slice and leaves them in host memory, packed, by way of the device's own memory where it has to.
   default void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {

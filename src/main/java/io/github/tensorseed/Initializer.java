@@ -28,6 +28,12 @@ public interface Initializer {
   /// @throws IllegalArgumentException with the parameter and the rule it breaks
   default void check(DType dtype) {}
 
+  /// Whether all values come out together, as of a decomposition, so that any slice costs as much as the whole tensor: who needs it piece by
+  /// piece fills all of it first.
+  default boolean comesWhole() {
+    return false;
+  }
+
   /// `initializer` under a text form of its own.
   static Initializer named(String text, Initializer initializer) {
     record Named(String text, Initializer initializer) implements Initializer {
@@ -39,6 +45,11 @@ public interface Initializer {
       @Override
       public void check(DType dtype) {
         initializer.check(dtype);
+      }
+
+      @Override
+      public boolean comesWhole() {
+        return initializer.comesWhole();
       }
 
       @Override

@@ -46,6 +46,11 @@ public record WithRow(Initializer initializer, long row, double value) implement
     initializer.check(dtype);
   }
 
+  @Override
+  public boolean comesWhole() {
+    return initializer.comesWhole();
+  }
+
   private void check(Shape whole) {
     if (whole.rank() == 0 || row >= whole.extent(0)) {
       throw new IllegalArgumentException("row(" + row + "): a tensor of shape " + whole + " has "

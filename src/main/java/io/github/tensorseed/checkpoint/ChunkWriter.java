@@ -50,9 +50,9 @@ final class ChunkWriter {
     pack = new Pack(position);
   }
 
-  private record Part(TensorSpec tensor, Slice slice, RandomStream stream) {
+  private record Part(TensorSpec.Source source, Slice slice) {
     int bytes() {
-      return (int) (slice.elements() * tensor.width());
+      return (int) (slice.elements() * source.spec().width());
     }
   }
 
@@ -70,23 +70,40 @@ final class ChunkWriter {
     long flushed = pack.position;
     try (Workers workers = new Workers(filling.availablePermits() + 2)) {
       for (TensorSpec tensor : tensors) {
-        RandomStream stream = seed.named(tensor.name());
-        for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
-          Part part = new Part(tensor, slice, stream);
-          if (pack.bytes + part.bytes() > CHUNK) {
-            handOver(workers);
+        try (TensorSpec.Source source = source(tensor)) {
+          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
+            Part part = new Part(source, slice);
+            if (pack.bytes + part.bytes() > CHUNK) {
+              handOver(workers);
+            }
+            pack.parts.add(part);
+            pack.bytes += part.bytes();
+            if (pack.position - flushed >= FLUSH && flushing.compareAndSet(false, true)) {
+              flushed = pack.position;
+              workers.submit((_, _, _) -> flush());
+            }
           }
-          pack.parts.add(part);
-          pack.bytes += part.bytes();
-          if (pack.position - flushed >= FLUSH && flushing.compareAndSet(false, true)) {
-            flushed = pack.position;
-            workers.submit((_, _, _) -> flush());
+          if (source.whole() != null) {
+            handOver(workers);
+            workers.await(); // before its memory is freed
           }
         }
       }
       handOver(workers);
       workers.await();
     }
+  }
+
+  private TensorSpec.Source source(TensorSpec tensor) {
+    try {
+      return tensor.source(device, seed);
+    } catch (IllegalArgumentException e) {
+      throw inTensor(tensor, e);
+    }
+  }
+
+  private static IllegalArgumentException inTensor(TensorSpec tensor, IllegalArgumentException e) {
+    return new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
   }
 
   /// Errors of the disk are told only once, so that none may be lost here.
@@ -114,9 +131,9 @@ final class ChunkWriter {
       long at = 0;
       for (Part part : pack.parts) {
         try {
-          part.tensor.fill(device, part.slice, part.stream, buffer.asSlice(at, part.bytes()));
+          part.source.fill(part.slice, buffer.asSlice(at, part.bytes()));
         } catch (IllegalArgumentException e) {
-          throw new IllegalArgumentException("tensor '" + part.tensor.name() + "': " + e.getMessage(), e);
+          throw inTensor(part.source.spec(), e);
         }
         at += part.bytes();
       }

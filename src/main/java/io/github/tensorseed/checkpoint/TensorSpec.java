@@ -7,9 +7,11 @@ import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
+import io.github.tensorseed.Tensor;
 import io.github.tensorseed.WithRow;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /// One tensor that is to be written: its values are those of `initializer` on the stream of its name.
 ///
@@ -87,14 +89,43 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     return type.bits() / 8;
   }
 
-  /// Makes the values of a slice in host memory.
-  void fill(Device device, Slice slice, RandomStream stream, MemorySegment host) {
-    if (type.dtype().isPresent()) {
-      device.fill(host, type.dtype().get(), slice, initializer, stream);
-    } else if (initializer instanceof Constant(double value)) {
-      long bits = type.integer(value).orElseThrow();
-      for (long at = 0; at < slice.elements() * width(); at++) {
-        host.set(ValueLayout.JAVA_BYTE, at, (byte) (bits >>> at % width() * Byte.SIZE));
+  /// What makes the values of slices in host memory, on the stream of this tensor.
+  ///
+  /// @param seed the stream of the checkpoint
+  Source source(Device device, RandomStream seed) {
+    RandomStream stream = seed.named(name);
+    if (!initializer.comesWhole()) {
+      return new Source(this, device, stream, null);
+    }
+    Tensor whole = device.allocate(type.dtype().orElseThrow(), shape);
+    try {
+      initializer.fill(whole, stream);
+    } catch (RuntimeException e) {
+      whole.close();
+      throw e;
+    }
+    return new Source(this, device, stream, whole);
+  }
+
+  /// @param whole has been filled already, if its values come out together
+  record Source(TensorSpec spec, Device device, RandomStream stream, @Nullable Tensor whole) implements AutoCloseable {
+    void fill(Slice slice, MemorySegment host) {
+      if (whole != null) {
+        whole.device().read(whole, slice.start() * spec.width(), host.asSlice(0, slice.elements() * spec.width()));
+      } else if (spec.type.dtype().isPresent()) {
+        device.fill(host, spec.type.dtype().get(), slice, spec.initializer, stream);
+      } else if (spec.initializer instanceof Constant(double value)) {
+        long bits = spec.type.integer(value).orElseThrow();
+        for (long at = 0; at < slice.elements() * spec.width(); at++) {
+          host.set(ValueLayout.JAVA_BYTE, at, (byte) (bits >>> at % spec.width() * Byte.SIZE));
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      if (whole != null) {
+        whole.close();
       }
     }
   }

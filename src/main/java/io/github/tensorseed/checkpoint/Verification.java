@@ -90,7 +90,6 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
 
   private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, TensorSpec spec, long seed, Device device,
       Workers workers, LongConsumer progress) throws IOException {
-    RandomStream stream = RandomStream.of(seed).named(tensor.name());
     int width = spec.width();
     var fault = new Object() {
       long element = Long.MAX_VALUE;
@@ -98,32 +97,34 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
       double expected;
       double found;
     };
-    for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
-      workers.submit((_, first, second) -> {
-        MemorySegment stored = first.asSlice(0, slice.elements() * width);
-        MemorySegment made = second.asSlice(0, slice.elements() * width);
-        checkpoint.read(tensor, slice.start() * width, stored);
-        spec.fill(device, slice, stream, made);
-        long mismatch = stored.mismatch(made);
-        if (mismatch >= 0) {
-          long at = mismatch / width;
-          long differing = 0;
-          for (long i = at; i < slice.elements(); i++) {
-            differing += Values.differ(stored, made, i, width) ? 1 : 0;
-          }
-          synchronized (fault) {
-            fault.differing += differing;
-            if (slice.start() + at < fault.element) {
-              fault.element = slice.start() + at;
-              fault.expected = Values.decode(tensor.type(), made, at);
-              fault.found = Values.decode(tensor.type(), stored, at);
+    try (TensorSpec.Source source = spec.source(device, RandomStream.of(seed))) {
+      for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
+        workers.submit((_, first, second) -> {
+          MemorySegment stored = first.asSlice(0, slice.elements() * width);
+          MemorySegment made = second.asSlice(0, slice.elements() * width);
+          checkpoint.read(tensor, slice.start() * width, stored);
+          source.fill(slice, made);
+          long mismatch = stored.mismatch(made);
+          if (mismatch >= 0) {
+            long at = mismatch / width;
+            long differing = 0;
+            for (long i = at; i < slice.elements(); i++) {
+              differing += Values.differ(stored, made, i, width) ? 1 : 0;
+            }
+            synchronized (fault) {
+              fault.differing += differing;
+              if (slice.start() + at < fault.element) {
+                fault.element = slice.start() + at;
+                fault.expected = Values.decode(tensor.type(), made, at);
+                fault.found = Values.decode(tensor.type(), stored, at);
+              }
             }
           }
-        }
-        progress.accept(stored.byteSize());
-      });
+          progress.accept(stored.byteSize());
+        });
+      }
+      workers.await();
     }
-    workers.await();
     return fault.differing == 0 ? Optional.empty() : Optional.of(new Fault(
         tensor.name(), String.valueOf(tensor.file().getFileName()), fault.element, fault.differing, fault.expected, fault.found));
   }
