@@ -24,7 +24,7 @@ class ArchitectureTest {
       "cuda", Set.of(),
       "device", Set.of("cpu", "cuda"),
       "checkpoint", Set.of(),
-      "whitening", Set.of(),
+      "whitening", Set.of("checkpoint"),
       "model", Set.of("checkpoint"),
       "cli", Set.of("cpu", "device", "checkpoint", "model"));
 

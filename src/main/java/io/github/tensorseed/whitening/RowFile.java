@@ -1,0 +1,292 @@
+package io.github.tensorseed.whitening;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.StoredTensor;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.GZIPInputStream;
+
+/// The rows of a matrix in a file, read from the first to the last, batch by batch. All axes but the first are taken as one.
+///
+/// | file | values |
+/// |---|---|
+/// | `.npy` | little-endian f8, f4, f2, u1, in C order |
+/// | `.safetensors`, `FILE:NAME` where it has several tensors | every dtype, and U8 |
+/// | IDX, as MNIST comes, gzipped or not | u1, f4, f8 |
+/// | anything else, `FILE:D` with D the features of a row | little-endian f4 |
+///
+/// - Precision: f8 is read as F64, everything else as F32; bytes are divided by 255.
+public final class RowFile implements AutoCloseable {
+  private static final int BUFFER = 1 << 18;
+  private static final Pattern NPY = Pattern.compile(
+      "\\{\\s*'descr':\\s*'([^']*)',\\s*'fortran_order':\\s*(True|False),\\s*'shape':\\s*\\(([\\d, ]*)\\),?\\s*}\\s*");
+
+  /// How a value is stored.
+  private enum Stored {
+    U1(1), F2(2), F4(4), F8(8), F4_BIG(4), F8_BIG(8), BF16(2), E4M3(1), E5M2(1);
+
+    final int bytes;
+
+    Stored(int bytes) {
+      this.bytes = bytes;
+    }
+
+    DType read() {
+      return this == F8 || this == F8_BIG ? DType.F64 : DType.F32;
+    }
+
+    /// Whether the bytes are those of what is read.
+    boolean plain() {
+      return this == F4 || this == F8;
+    }
+
+    double value(MemorySegment memory, long index) {
+      return switch (this) {
+        case U1 -> (memory.get(JAVA_BYTE, index) & 0xff) / 255f;
+        case F2 -> DType.F16.get(memory, index);
+        case BF16 -> DType.BF16.get(memory, index);
+        case E4M3 -> DType.F8_E4M3.get(memory, index);
+        case E5M2 -> DType.F8_E5M2.get(memory, index);
+        case F4 -> memory.getAtIndex(JAVA_FLOAT_UNALIGNED, index);
+        case F8 -> memory.getAtIndex(JAVA_DOUBLE_UNALIGNED, index);
+        case F4_BIG -> memory.getAtIndex(JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), index);
+        case F8_BIG -> memory.getAtIndex(JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), index);
+      };
+    }
+  }
+
+  private final String source;
+  private final ReadableByteChannel channel;
+  private final Stored stored;
+  private final long rows;
+  private final long features;
+  private long next;
+
+  private RowFile(String source, ReadableByteChannel channel, Stored stored, long rows, long features) throws IOException {
+    this.source = source;
+    this.channel = channel;
+    this.stored = stored;
+    this.rows = rows;
+    this.features = features;
+    if (features < 1 || features > Integer.MAX_VALUE) {
+      throw new IOException(source + ": rows have " + features + " features; 1 to 2^31 - 1 are wanted");
+    }
+  }
+
+  /// Opens `FILE` or `FILE:NAME`.
+  ///
+  /// @throws IOException if it is malformed, with the rule
+  public static RowFile open(String source) throws IOException {
+    int colon = source.lastIndexOf(':');
+    boolean named = colon > 0 && !Files.exists(Path.of(source));
+    Path file = Path.of(named ? source.substring(0, colon) : source);
+    String name = named ? source.substring(colon + 1) : "";
+    if (!Files.isRegularFile(file)) {
+      throw new IOException(file + (Files.exists(file) ? " is not a plain file" : ": no such file"));
+    }
+    if (file.toString().endsWith(".safetensors")) {
+      return safetensors(source, file, name);
+    }
+    FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+    try {
+      byte[] magic = new byte[(int) Math.min(8, channel.size())];
+      channel.read(ByteBuffer.wrap(magic), 0);
+      if (magic.length == 8 && magic[0] == (byte) 0x93 && new String(magic, 1, 5, US_ASCII).equals("NUMPY")) {
+        return npy(source, channel, magic[6]);
+      }
+      if (magic.length >= 4 && magic[0] == 0x1f && magic[1] == (byte) 0x8b) {
+        return idx(source, Channels.newChannel(new GZIPInputStream(Channels.newInputStream(channel), BUFFER)));
+      }
+      if (magic.length >= 4 && magic[0] == 0 && magic[1] == 0 && (magic[2] == 8 || magic[2] == 13 || magic[2] == 14) && magic[3] > 0) {
+        return idx(source, channel);
+      }
+      return raw(source, channel, name);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static RowFile npy(String source, FileChannel channel, int version) throws IOException {
+    int lengthBytes = version == 1 ? 2 : 4;
+    channel.position(8);
+    ByteBuffer length = read(source, channel, lengthBytes).order(ByteOrder.LITTLE_ENDIAN);
+    int header = lengthBytes == 2 ? length.getShort() & 0xffff : length.getInt();
+    if (header < 0 || header > 1 << 20) {
+      throw new IOException(source + ": an npy header of " + header + " bytes");
+    }
+    Matcher matcher = NPY.matcher(US_ASCII.decode(read(source, channel, header)));
+    if (!matcher.matches()) {
+      throw new IOException(source + ": its npy header is not one of a plain array");
+    }
+    if (matcher.group(2).equals("True")) {
+      throw new IOException(source + ": the array is in Fortran order; save numpy.ascontiguousarray of it");
+    }
+    Stored stored = switch (matcher.group(1)) {
+      case "<f8" -> Stored.F8;
+      case "<f4" -> Stored.F4;
+      case "<f2" -> Stored.F2;
+      case "|u1" -> Stored.U1;
+      default -> throw new IOException(source + ": values of type " + matcher.group(1) + "; <f8, <f4, <f2 and |u1 are read");
+    };
+    List<Long> extents = Pattern.compile("\\d+").matcher(matcher.group(3)).results().map(digits -> Long.valueOf(digits.group())).toList();
+    return of(source, channel, stored, extents);
+  }
+
+  private static RowFile idx(String source, ReadableByteChannel channel) throws IOException {
+    ByteBuffer magic = read(source, channel, 4);
+    int type = magic.get(2);
+    Stored stored = switch (type) {
+      case 8 -> Stored.U1;
+      case 13 -> Stored.F4_BIG;
+      case 14 -> Stored.F8_BIG;
+      default -> throw new IOException(source + ": IDX values of type " + type + "; 8, 13 and 14 are read");
+    };
+    ByteBuffer extents = read(source, channel, 4 * magic.get(3));
+    List<Long> list = new ArrayList<>();
+    while (extents.hasRemaining()) {
+      list.add(Integer.toUnsignedLong(extents.getInt()));
+    }
+    return of(source, channel, stored, list);
+  }
+
+  private static RowFile raw(String source, FileChannel channel, String features) throws IOException {
+    if (!features.matches("\\d{1,10}")) {
+      throw new IOException(source + " is no npy, safetensors or IDX file; for bare little-endian f32 say FILE:D, D the features of a row");
+    }
+    long width = Long.parseLong(features);
+    long bytes = width * Float.BYTES;
+    if (bytes == 0 || channel.size() % bytes != 0) {
+      throw new IOException(source + ": " + channel.size() + " bytes are no whole rows of " + width + " f32");
+    }
+    return new RowFile(source, channel, Stored.F4, channel.size() / bytes, width);
+  }
+
+  private static RowFile safetensors(String source, Path file, String name) throws IOException {
+    StoredTensor tensor;
+    try (Checkpoint checkpoint = Checkpoint.open(file)) {
+      List<StoredTensor> tensors = checkpoint.tensors().stream().filter(each -> name.isEmpty() || each.name().equals(name)).toList();
+      if (tensors.size() != 1) {
+        throw new IOException(source + (tensors.isEmpty() ? ": no tensor of that name" : " has " + tensors.size() + " tensors; say which, as in "
+            + file + ":NAME"));
+      }
+      tensor = tensors.getFirst();
+    }
+    Stored stored = switch (tensor.type()) {
+      case F64 -> Stored.F8;
+      case F32 -> Stored.F4;
+      case F16 -> Stored.F2;
+      case BF16 -> Stored.BF16;
+      case F8_E4M3 -> Stored.E4M3;
+      case F8_E5M2 -> Stored.E5M2;
+      case U8 -> Stored.U1;
+      default -> throw new IOException(source + ": values of type " + tensor.type() + " are not read as rows");
+    };
+    FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+    channel.position(tensor.offset());
+    return of(source, channel, stored, Arrays.stream(tensor.shape().extents()).boxed().toList());
+  }
+
+  private static RowFile of(String source, ReadableByteChannel channel, Stored stored, List<Long> extents) throws IOException {
+    if (extents.size() < 2) {
+      throw new IOException(source + ": an array of shape " + extents + " has no rows of features; two axes or more are wanted");
+    }
+    long features = 1;
+    try {
+      for (long extent : extents.subList(1, extents.size())) {
+        features = Math.multiplyExact(features, extent);
+      }
+    } catch (ArithmeticException e) {
+      throw new IOException(source + ": shape " + extents + " has more than 2^63 - 1 features", e);
+    }
+    return new RowFile(source, channel, stored, extents.getFirst(), features);
+  }
+
+  private static ByteBuffer read(String source, ReadableByteChannel channel, int bytes) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(bytes);
+    readFully(source, channel, buffer);
+    return buffer.flip();
+  }
+
+  private static void readFully(String source, ReadableByteChannel channel, ByteBuffer buffer) throws IOException {
+    while (buffer.hasRemaining()) {
+      if (channel.read(buffer) < 0) {
+        throw new EOFException(source + " ends too early: it is damaged, or was not written to its end");
+      }
+    }
+  }
+
+  /// How many rows there are.
+  public long rows() {
+    return rows;
+  }
+
+  /// The features of each.
+  public long features() {
+    return features;
+  }
+
+  /// What rows are read as: F32 or F64.
+  public DType dtype() {
+    return stored.read();
+  }
+
+  /// Reads the next rows, as many as `host` has room for, or all that are left.
+  ///
+  /// @return how many; 0 at the end
+  public long read(MemorySegment host) throws IOException {
+    long count = Math.min(rows - next, host.byteSize() / (features * dtype().bytes()));
+    long values = count * features;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = stored.plain() ? host : arena.allocate(BUFFER);
+      long done = 0;
+      while (done < values) {
+        long some = Math.min(values - done, BUFFER / stored.bytes);
+        MemorySegment part = stored.plain() ? host.asSlice(done * stored.bytes, some * stored.bytes) : buffer.asSlice(0, some * stored.bytes);
+        readFully(source, channel, part.asByteBuffer());
+        if (!stored.plain()) {
+          for (long i = 0; i < some; i++) {
+            put(host, done + i, stored.value(part, i));
+          }
+        }
+        done += some;
+      }
+    }
+    next += count;
+    return count;
+  }
+
+  private void put(MemorySegment host, long index, double value) {
+    if (dtype() == DType.F64) {
+      host.setAtIndex(JAVA_DOUBLE_UNALIGNED, index, value);
+    } else {
+      host.setAtIndex(JAVA_FLOAT_UNALIGNED, index, (float) value);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}
