@@ -6,6 +6,7 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.util.Arrays;
 
 /// The linear map that makes data white: y = W (x - mean) has the identity for its covariance, as far as epsilon lets it.
 ///
@@ -25,21 +26,19 @@ public final class Whitening implements AutoCloseable {
     PCA
   }
 
-  private final Device device;
   private final Kind kind;
   private final double[] mean;
   private final double[] eigenvalues;
   private final double[] weights;
-  /// All eigenvectors, by rising eigenvalue, as they were computed.
-  private final Tensor vectors;
+  /// W, [d, d] or [rank, d].
+  private final Tensor matrix;
 
-  private Whitening(Device device, Kind kind, double[] mean, double[] eigenvalues, double[] weights, Tensor vectors) {
-    this.device = device;
+  private Whitening(Kind kind, double[] mean, double[] eigenvalues, double[] weights, Tensor matrix) {
     this.kind = kind;
     this.mean = mean;
     this.eigenvalues = eigenvalues;
     this.weights = weights;
-    this.vectors = vectors;
+    this.matrix = matrix;
   }
 
   /// Fits the map to what a covariance has seen.
@@ -48,24 +47,62 @@ public final class Whitening implements AutoCloseable {
   public static Whitening fit(Covariance covariance, Kind kind, Epsilon epsilon, Rank rank, int ddof) {
     Device device = covariance.device();
     int d = Math.toIntExact(covariance.features());
-    Tensor matrix = covariance.matrix(ddof);
-    try (Tensor values = device.allocate(matrix.dtype(), Shape.of(d))) {
-      device.linearAlgebra().syevd(matrix, values);
+    try (Tensor vectors = covariance.matrix(ddof); Tensor values = device.allocate(vectors.dtype(), Shape.of(d))) {
+      device.linearAlgebra().syevd(vectors, values);
       double[] rising = values.toDoubles();
       double cut = d * 0x1p-52 * rising[d - 1];
-      double[] falling = new double[d];
+      double[] eigenvalues = new double[d];
       for (int i = 0; i < d; i++) {
         double value = rising[d - 1 - i];
-        falling[i] = value <= cut ? 0 : value;
+        eigenvalues[i] = value <= cut ? 0 : value;
       }
-      double[] all = epsilon.weights(falling, covariance.rows());
-      double[] weights = new double[rank.of(falling, all)];
-      System.arraycopy(all, 0, weights, 0, weights.length);
-      return new Whitening(device, kind, covariance.mean(), falling, weights, matrix);
-    } catch (RuntimeException e) {
-      matrix.close();
-      throw e;
+      double[] all = epsilon.weights(eigenvalues, covariance.rows());
+      double[] weights = Arrays.copyOf(all, rank.of(eigenvalues, all));
+      Tensor matrix = kind == Kind.ZCA ? symmetric(vectors, weights) : components(vectors, weights);
+      return new Whitening(kind, covariance.mean(), eigenvalues, weights, matrix);
     }
+  }
+
+  /// V^T diag(factors) V, as the product of a matrix with its own transpose.
+  ///
+  /// @param vectors all eigenvectors, by rising eigenvalue
+  /// @param factors not negative, of the greatest eigenvalues, falling
+  private static Tensor symmetric(Tensor vectors, double[] factors) {
+    Device device = vectors.device();
+    LinearAlgebra algebra = device.linearAlgebra();
+    int d = Math.toIntExact(vectors.shape().extent(1));
+    int kept = factors.length;
+    double[] roots = new double[kept];
+    for (int i = 0; i < kept; i++) {
+      roots[i] = Math.sqrt(factors[kept - 1 - i]);
+    }
+    Tensor product = device.allocate(vectors.dtype(), Shape.of(d, d));
+    try (Tensor scaled = device.allocate(vectors.dtype(), Shape.of(kept, d));
+         Tensor scales = device.allocate(vectors.dtype(), Shape.of(kept))) {
+      scales.copyFrom(roots);
+      device.convert(device.view(vectors, (long) (d - kept) * d * vectors.dtype().bytes(), scaled.shape()), 1, scaled);
+      algebra.dgmm(scales, scaled);
+      algebra.syrk(Op.T, 1, scaled, 0, product);
+      algebra.symmetrize(product);
+    }
+    return product;
+  }
+
+  /// diag(factors) V, by falling eigenvalue.
+  private static Tensor components(Tensor vectors, double[] factors) {
+    Device device = vectors.device();
+    int d = Math.toIntExact(vectors.shape().extent(1));
+    Shape row = Shape.of(d);
+    Tensor matrix = device.allocate(vectors.dtype(), Shape.of(factors.length, d));
+    for (int i = 0; i < factors.length; i++) {
+      Tensor vector = device.view(vectors, row.bytes(vectors.dtype()) * (d - 1 - i), row);
+      double greatest = 0;
+      for (double value : vector.toDoubles()) {
+        greatest = Math.abs(value) > Math.abs(greatest) ? value : greatest;
+      }
+      device.convert(vector, greatest < 0 ? -factors[i] : factors[i], device.view(matrix, row.bytes(matrix.dtype()) * i, row));
+    }
+    return matrix;
   }
 
   public Kind kind() {
@@ -77,7 +114,7 @@ public final class Whitening implements AutoCloseable {
     return mean.clone();
   }
 
-  /// All eigenvalues of the covariance, falling.
+  /// All eigenvalues of the covariance, falling; those that count as 0 are 0.
   public double[] eigenvalues() {
     return eigenvalues.clone();
   }
@@ -87,76 +124,57 @@ public final class Whitening implements AutoCloseable {
     return weights.length;
   }
 
-  /// W, [d, d] for ZCA and [rank, d] for PCA, as a tensor that is the caller's to close.
-  public Tensor matrix(DType dtype) {
-    return switch (kind) {
-      case ZCA -> symmetric(weights, dtype);
-      case PCA -> components(weights, dtype);
-    };
+  /// W, [d, d] for ZCA and [rank, d] for PCA, on the device of the covariance and in the precision of its products. It is closed with this.
+  public Tensor matrix() {
+    return matrix;
   }
 
   /// What takes white data back, x = W^+ y + mean: [d, d] for ZCA and [d, rank] for PCA. The caller's to close.
-  public Tensor inverse(DType dtype) {
-    double[] back = new double[weights.length];
-    for (int i = 0; i < back.length; i++) {
-      back[i] = 1 / weights[i];
-    }
+  public Tensor inverse() {
+    Device device = matrix.device();
+    int d = mean.length;
     if (kind == Kind.ZCA) {
-      return symmetric(back, dtype);
-    }
-    try (Tensor rows = components(back, vectors.dtype()); Tensor turned = device.allocate(vectors.dtype(), Shape.of(mean.length, back.length))) {
-      device.linearAlgebra().transpose(rows, turned);
-      return rounded(turned, dtype);
-    }
-  }
-
-  /// V^T diag(factors) V, as the product of a matrix with its own transpose.
-  private Tensor symmetric(double[] factors, DType dtype) {
-    LinearAlgebra algebra = device.linearAlgebra();
-    long d = mean.length;
-    try (Tensor scaled = device.allocate(vectors.dtype(), Shape.of(factors.length, d));
-         Tensor roots = device.allocate(vectors.dtype(), Shape.of(factors.length));
-         Tensor product = device.allocate(vectors.dtype(), Shape.of(d, d))) {
-      double[] rising = new double[factors.length];
-      for (int i = 0; i < rising.length; i++) {
-        rising[i] = Math.sqrt(factors[rising.length - 1 - i]);
+      try (Tensor vectors = device.allocate(matrix.dtype(), matrix.shape()); Tensor values = device.allocate(matrix.dtype(), Shape.of(d))) {
+        device.convert(matrix, 1, vectors);
+        device.linearAlgebra().syevd(vectors, values);
+        double[] rising = values.toDoubles();
+        double[] factors = new double[weights.length];
+        for (int i = 0; i < factors.length; i++) {
+          factors[i] = 1 / rising[d - 1 - i];
+        }
+        return symmetric(vectors, factors);
       }
-      roots.copyFrom(rising);
-      Copy.rows(vectors, d - factors.length, scaled, 0, factors.length);
-      algebra.dgmm(roots, scaled);
-      algebra.syrk(Op.T, 1, scaled, 0, product);
-      algebra.symmetrize(product);
-      return rounded(product, dtype);
+    }
+    Tensor inverse = device.allocate(matrix.dtype(), Shape.of(d, weights.length));
+    try (Tensor rows = device.allocate(matrix.dtype(), matrix.shape()); Tensor scales = device.allocate(matrix.dtype(), Shape.of(weights.length))) {
+      scales.copyFrom(Arrays.stream(weights).map(weight -> 1 / (weight * weight)).toArray());
+      device.convert(matrix, 1, rows);
+      device.linearAlgebra().dgmm(scales, rows);
+      device.linearAlgebra().transpose(rows, inverse);
+    }
+    return inverse;
+  }
+
+  /// Whitens rows on the device of the covariance.
+  ///
+  /// @param rows [n, d], F32 or F64
+  /// @param white [n, d] for ZCA and [n, rank] for PCA, of the same dtype
+  public void apply(Tensor rows, Tensor white) {
+    Device device = matrix.device();
+    LinearAlgebra algebra = device.linearAlgebra();
+    DType dtype = rows.dtype();
+    try (Tensor shift = device.allocate(DType.F64, Shape.of(mean.length)); Tensor sums = device.allocate(DType.F64, Shape.of(mean.length));
+         Tensor centered = device.allocate(dtype, rows.shape()); Tensor w = device.allocate(dtype, matrix.shape())) {
+      shift.copyFrom(mean);
+      sums.copyFrom(new double[mean.length]);
+      algebra.center(rows, shift, centered, sums);
+      device.convert(matrix, 1, w);
+      algebra.gemm(Op.N, Op.T, 1, centered, w, 0, white);
     }
   }
 
-  /// diag(factors) V, by falling eigenvalue.
-  private Tensor components(double[] factors, DType dtype) {
-    Tensor rows = device.allocate(dtype, Shape.of(factors.length, mean.length));
-    for (int i = 0; i < factors.length; i++) {
-      double factor = factors[i];
-      Copy.row(vectors, mean.length - 1 - i, rows, i, row -> {
-        double greatest = 0;
-        for (double value : row) {
-          greatest = Math.abs(value) > Math.abs(greatest) ? value : greatest;
-        }
-        for (int j = 0; j < row.length; j++) {
-          row[j] *= greatest < 0 ? -factor : factor;
-        }
-      });
-    }
-    return rows;
-  }
-
-  private Tensor rounded(Tensor matrix, DType dtype) {
-    Tensor result = device.allocate(dtype, matrix.shape());
-    Copy.rows(matrix, 0, result, 0, matrix.shape().extent(0));
-    return result;
-  }
-
-  /// Gives the eigenvectors' memory back.
   @Override
   public void close() {
-    vectors.close();
+    matrix.close();
   }
 }

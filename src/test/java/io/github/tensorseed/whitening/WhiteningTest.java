@@ -103,8 +103,8 @@ class WhiteningTest {
     try (Covariance covariance = Covariance.open(device, D, Precision.F64)) {
       covariance.add(rows(DType.F64, data, 0, N));
       try (Whitening whitening = Whitening.fit(covariance, kind, new Epsilon.Absolute(0), Rank.all(), 1)) {
-        double[] w = whitening.matrix(DType.F64).toDoubles();
-        double[] back = whitening.inverse(DType.F64).toDoubles();
+        double[] w = whitening.matrix().toDoubles();
+        double[] back = whitening.inverse().toDoubles();
         double[] c = reference(data, 1);
         double[] product = multiply(multiply(w, c), transposed(w));
         double[] identity = new double[D * D];
@@ -162,7 +162,7 @@ class WhiteningTest {
            Whitening soft = Whitening.fit(covariance, Kind.ZCA, new Epsilon.Absolute(0.25), Rank.all(), 1)) {
         assertThat(exact.rank()).isEqualTo(D - 1);
         assertThat(exact.eigenvalues()[D - 1]).isZero();
-        assertThat(soft.matrix(DType.F64).toDoubles()[3 * D + 3]).isCloseTo(2, within(1e-12));
+        assertThat(soft.matrix().toDoubles()[3 * D + 3]).isCloseTo(2, within(1e-12));
       }
       try (Whitening most = Whitening.fit(covariance, Kind.PCA, Epsilon.standard(), new Rank.Variance(0.5), 1)) {
         assertThat(most.rank()).isBetween(1, D - 2);
