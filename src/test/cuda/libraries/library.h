@@ -18,13 +18,21 @@ __attribute__((noinline)) inline int unsupported(const Library& library, const c
 
 [[noreturn]] inline void refuse(int status, std::string message) { throw Fault{LAUNCH_FAILED, std::move(message), status}; }
 
-// The object of a live handle; null for what is none.
+// The object of a live handle.
 template <class T>
-T* find(Driver& driver, const char* kind, Handle handle) {
-  std::lock_guard<std::recursive_mutex> lock(driver.mutex);
+T* live(Driver& driver, const char* kind, Handle handle, int otherwise) {
   auto found = driver.libraryHandles.all().find(handle);
-  bool live = found != driver.libraryHandles.all().end() && found->second.kind == std::string(kind);
-  return live ? static_cast<T*>(found->second.object.get()) : nullptr;
+  if (found == driver.libraryHandles.all().end() || found->second.kind != std::string(kind)) {
+    refuse(otherwise, format("0x%llx is none of the live %s", static_cast<unsigned long long>(handle), kind));
+  }
+  return static_cast<T*>(found->second.object.get());
+}
+
+inline int destroy(const Library& library, const char* name, const char* kind, Handle handle, int otherwise) {
+  return call(library, name, Rule::DESTROY, [&](Driver& driver) {
+    live<void>(driver, kind, handle, otherwise);
+    driver.libraryHandles.take(handle);
+  });
 }
 
 // Work of a library on a stream, which counts as a kernel that somebody has to wait for.
