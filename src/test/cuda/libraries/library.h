@@ -41,9 +41,9 @@ inline void submit(Driver& driver, const char* name, Handle stream, std::functio
   driver.streams.submit(queue, Task{&queue, name, true, driver.control.calls(), std::move(body), {}});
 }
 
-// Device memory that a library's kernel touches, in a task.
-inline char* aligned(Driver& driver, int device, Address address, size_t bytes, size_t alignment) {
-  char* host = driver.memory->at(device, address, bytes);
+// Device memory that a library's kernel touches, in a task: a number of things of some size, however large both are.
+inline char* aligned(Driver& driver, int device, Address address, size_t count, size_t size, size_t alignment) {
+  char* host = driver.memory->at(device, address, count > SIZE_MAX / size ? SIZE_MAX : count * size);
   if (address % alignment != 0) {
     throw Fault{MISALIGNED_ADDRESS, format("0x%llx is no multiple of %zu", static_cast<unsigned long long>(address), alignment)};
   }

@@ -17,7 +17,7 @@ struct Span {
 
   // Null if there are none.
   T* get() const {
-    return count == 0 ? nullptr : reinterpret_cast<T*>(aligned(*driver, device, address, count * sizeof(T), sizeof(T)));
+    return count == 0 ? nullptr : reinterpret_cast<T*>(aligned(*driver, device, address, count, sizeof(T), sizeof(T)));
   }
 
   // All bits set, a NaN: for memory whose contents nobody may rely on.

@@ -103,7 +103,7 @@ void onDevice(Driver& driver, const char* name, Generator& generator, Address ad
   auto sequence = generator.sequence;
   bool first = !generator.started;
   submit(driver, name, generator.stream, [=, &driver, device = context.device, start = generator.start] {
-    run(*sequence, first, start, request, aligned(driver, device, address, request.bytes(), WIDEST_STORE));
+    run(*sequence, first, start, request, aligned(driver, device, address, request.count, request.size(), WIDEST_STORE));
   });
 }
 

@@ -19,7 +19,8 @@ struct Request {
 
   bool wide() const { return law == Law::UNIFORM64 || law == Law::NORMAL64 || law == Law::LOG_NORMAL64; }
   bool normal() const { return law != Law::WORDS && law != Law::UNIFORM && law != Law::UNIFORM64; }
-  size_t bytes() const { return count * (wide() ? sizeof(double) : sizeof(float)); }
+  size_t size() const { return wide() ? sizeof(double) : sizeof(float); }
+  size_t bytes() const { return count * size(); }
 };
 
 // Where a sequence starts. The offset counts values, of whatever law.

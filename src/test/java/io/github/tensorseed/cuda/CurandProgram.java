@@ -257,6 +257,10 @@ final class CurandProgram {
     generator = generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 1, 0);
     assertThat(curandGenerateNormal(generator, out.withByteOffset(8), 4, 0, 1)).isZero();
     assertThat(gpu.waited()).as("an address that is no multiple of 16").isEqualTo(716);
+    gpu = new EmulatedGpu(mode);
+    out = gpu.allocate(64);
+    assertThat(curandGenerateUniformDouble(generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 1, 0), out, (1L << 61) + 1)).isZero();
+    assertThat(gpu.waited()).as("a number of bytes that no word holds").isEqualTo(700);
   }
 
   /// What is generated comes after what the stream has to do first, and not before somebody waits in lazy mode.
