@@ -2,10 +2,6 @@ package io.github.tensorseed.cuda;
 
 import io.github.tensorseed.DeviceUnavailableException;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -43,20 +39,17 @@ final class JCudaLibrary {
     }
   }
 
-  /// Initializes a class of JCuda.
+  /// Initializes a class of JCuda. What it loads stays when its file is gone.
   ///
   /// @throws DeviceUnavailableException if its library cannot be loaded, with the reason and the remedy
   static synchronized void load(String className) {
-    Path own;
-    try {
-      own = Files.createTempDirectory("tensorseed-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    String before = System.getProperty(FOLDER);
+    try (PrivateFolder own = PrivateFolder.make()) {
+      System.setProperty(FOLDER, own.path().toString());
+      Class.forName(className, true, JCudaLibrary.class.getClassLoader());
     } catch (IOException | UnsupportedOperationException e) {
       throw new DeviceUnavailableException("JCuda's library cannot be unpacked (" + e.getMessage() + "); start Java with -D" + FOLDER
           + "= a folder that can be written", e);
-    }
-    String before = System.setProperty(FOLDER, own.toString());
-    try {
-      Class.forName(className, true, JCudaLibrary.class.getClassLoader());
     } catch (ClassNotFoundException e) {
       throw new DeviceUnavailableException("JCuda is not on the class path; add org.jcuda:jcuda:11.7.0 and its natives", e);
     } catch (LinkageError e) {
@@ -68,19 +61,6 @@ final class JCudaLibrary {
       } else {
         System.setProperty(FOLDER, before);
       }
-      delete(own);
-    }
-  }
-
-  /// What is loaded stays when its file is gone.
-  private static void delete(Path folder) {
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-      for (Path file : files) {
-        Files.delete(file);
-      }
-      Files.delete(folder);
-    } catch (IOException e) {
-      // A folder that nobody else can enter, left where temporary files are left.
     }
   }
 
