@@ -1,5 +1,6 @@
 package io.github.tensorseed.cli;
 
+import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.device.Devices;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -37,6 +38,7 @@ final class DevicesCommand implements Callable<Integer> {
           yesOrNo(library.usable()), library.details() + (library.found() == null ? "" : "; " + library.found().file())));
       libraries.print(out);
     }
+    report.notes().forEach(note -> out.println("note: " + Printable.of(note)));
     return 0;
   }
 

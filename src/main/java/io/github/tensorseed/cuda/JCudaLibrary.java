@@ -2,15 +2,22 @@ package io.github.tensorseed.cuda;
 
 import io.github.tensorseed.DeviceUnavailableException;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// JCuda's native library, which its classes load when they are initialized.
+/// JCuda's native libraries, which its classes load when they are initialized.
 ///
-/// They unpack it under a fixed name into the folder for temporary files, or take what is there under that name, whoever put it there. So
+/// They unpack them under a fixed name into the folder for temporary files, or take what is there under that name, whoever put it there. So
 /// they are initialized here first, while that folder is one of our own.
-final class JCudaLibrary {
+public final class JCudaLibrary {
   private static final String CLASS = "jcuda.driver.JCudaDriver";
   private static final String FOLDER = "java.io.tmpdir";
   private static final Pattern REASON = Pattern.compile("(?m)^(?:Caused by: )?[\\w.]+(?:Error|Exception): (.+)$");
@@ -62,6 +69,18 @@ final class JCudaLibrary {
         System.setProperty(FOLDER, before);
       }
     }
+  }
+
+  /// What lies where these classes by themselves would look for their libraries, and is not used, whoever put it there.
+  public static List<Path> unused() {
+    List<Path> unused = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of(System.getProperty(FOLDER)), "libJC*-linux-x86_64.so")) {
+      files.forEach(unused::add);
+    } catch (IOException | DirectoryIteratorException e) {
+      // A folder that cannot be read; JCuda would find nothing either.
+    }
+    Collections.sort(unused);
+    return unused;
   }
 
   /// The innermost reason: JCuda puts whole stack traces into a message.

@@ -122,8 +122,9 @@ public enum Library {
 
   private DeviceUnavailableException missing(String problem) {
     String reason = names().stream().map(SharedLibrary::otherVersion).flatMap(Optional::stream).findFirst()
-        .map(file -> file.getFileName() + " found (" + file + "), " + this + " needed").orElse(problem);
-    return new DeviceUnavailableException(reason + ": add " + RedistCache.JAR + " to the class path, or install " + this + " of CUDA 11");
+        .map(file -> file.getFileName() + " found (" + file + "), " + this + " needed")
+        .orElse(problem.startsWith(this + ":") ? this + " is not installed" : problem);
+    return new DeviceUnavailableException(reason + ": add " + RedistCache.JAR + " to the class path, or install CUDA 11");
   }
 
   private String version(SharedLibrary library) {

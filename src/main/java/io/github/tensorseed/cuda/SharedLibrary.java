@@ -75,9 +75,10 @@ final class SharedLibrary {
 
   /// A file where the loader looks that has the library of this name in another version.
   static Optional<Path> otherVersion(String name) {
-    Pattern other = Pattern.compile("/[^\\x00]*/" + Pattern.quote(name.substring(0, name.lastIndexOf('.') + 1)) + "\\d+(?![^\\x00])");
+    Pattern versions = Pattern.compile("/[^\\x00]*/" + Pattern.quote(name.substring(0, name.lastIndexOf('.') + 1)) + "\\d+(?![^\\x00])");
     Stream<String> files = entries().filter(entry -> entry.startsWith("/")).flatMap(SharedLibrary::files);
-    return Stream.concat(files, Stream.of(cache())).flatMap(text -> other.matcher(text).results()).map(match -> Path.of(match.group())).findFirst();
+    return Stream.concat(files, Stream.of(cache())).flatMap(text -> versions.matcher(text).results()).map(match -> Path.of(match.group()))
+        .filter(file -> !file.endsWith(name)).findFirst();
   }
 
   private static Stream<String> files(String folder) {

@@ -11,6 +11,7 @@ import io.github.tensorseed.Slice;
 import io.github.tensorseed.cpu.CpuDevice;
 import io.github.tensorseed.cuda.CudaDevice;
 import io.github.tensorseed.cuda.Gpu;
+import io.github.tensorseed.cuda.JCudaLibrary;
 import io.github.tensorseed.cuda.Library;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,7 +50,8 @@ public final class Devices {
   /// What could be found out about this machine.
   ///
   /// @param libraries empty where no GPU can be used
-  public record Report(List<Diagnosis> devices, List<LibraryDiagnosis> libraries) {}
+  /// @param notes what was come upon and not used
+  public record Report(List<Diagnosis> devices, List<LibraryDiagnosis> libraries, List<String> notes) {}
 
   /// A device that was chosen here, and why.
   ///
@@ -70,7 +72,10 @@ public final class Devices {
     }
     List<LibraryDiagnosis> libraries = new ArrayList<>();
     computations.forEach((library, tried) -> libraries.add(diagnose(library, tried)));
-    return new Report(devices, libraries);
+    List<String> notes = JCudaLibrary.unused().stream()
+        .map(file -> file + " was not loaded: JCuda by itself would do so, whoever put it there; the one in its jar was")
+        .toList();
+    return new Report(devices, libraries, computations.isEmpty() ? List.of() : notes);
   }
 
   private static Diagnosis diagnose(Gpu gpu, Map<Library, List<Computation>> computations) {

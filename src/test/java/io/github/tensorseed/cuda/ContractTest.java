@@ -80,6 +80,10 @@ class ContractTest {
     assertThat(chosen.code()).as(chosen.err()).isZero();
     assertThat(chosen.err()).contains("device: cpu (", reason);
     assertThat(out).exists();
+    Fork devices = Fork.emulated(options, Main.class, "devices");
+    assertThat(devices.code()).isZero();
+    assertThat(devices.out().lines()).as("one line for each device, and none for libraries").hasSize(3)
+        .last().asString().matches("cuda(:0)? +no .*").contains(reason).doesNotContain("Exception");
   }
 
   @Test
