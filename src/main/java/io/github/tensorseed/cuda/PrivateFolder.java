@@ -1,6 +1,7 @@
 package io.github.tensorseed.cuda;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,17 +13,22 @@ import java.util.Set;
 /// A folder that nobody else can enter, for as long as it is open. It holds files alone.
 record PrivateFolder(Path path) implements AutoCloseable {
   static final String PREFIX = "tensorseed-";
-  static final FileAttribute<Set<PosixFilePermission>> ONLY_OWNER =
-      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+  /// Modes, whatever the process's umask is.
+  static final FileAttribute<Set<PosixFilePermission>> FOLDER = mode("rwx------");
+  static final FileAttribute<Set<PosixFilePermission>> FILE = mode("rw-------");
+
+  private static FileAttribute<Set<PosixFilePermission>> mode(String text) {
+    return PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(text));
+  }
 
   /// A new one in the folder for temporary files.
   static PrivateFolder make() throws IOException {
-    return new PrivateFolder(Files.createTempDirectory(PREFIX, ONLY_OWNER));
+    return new PrivateFolder(Files.createTempDirectory(PREFIX, FOLDER));
   }
 
   /// A new one in another folder.
   static PrivateFolder in(Path parent) throws IOException {
-    return new PrivateFolder(Files.createTempDirectory(parent, PREFIX, ONLY_OWNER));
+    return new PrivateFolder(Files.createTempDirectory(parent, PREFIX, FOLDER));
   }
 
   /// Deletes it with its files, unless it has been moved. What cannot be deleted is left, and is nobody else's.
@@ -33,7 +39,7 @@ record PrivateFolder(Path path) implements AutoCloseable {
         Files.delete(file);
       }
       Files.delete(path);
-    } catch (IOException e) {
+    } catch (IOException | DirectoryIteratorException e) {
       // It lies where temporary files do.
     }
   }

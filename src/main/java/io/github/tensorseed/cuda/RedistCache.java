@@ -13,6 +13,7 @@ import java.net.URL;
 import java.net.URLConnection;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -27,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.jar.JarFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -112,7 +114,12 @@ final class RedistCache {
     try {
       Optional<Entry> packed = packed(library);
       Optional<Path> found = find(library, packed);
-      return found.isPresent() || packed.isEmpty() ? found : Optional.of(unpack(library, packed.get()));
+      if (found.isPresent() || packed.isEmpty()) {
+        return found;
+      }
+      synchronized (RedistCache.class) { // the file's lock is one between processes
+        return Optional.of(unpack(library, packed.get()));
+      }
     } catch (FileSystemException e) {
       throw new IOException("the cache cannot be used (" + e.getMessage() + (e instanceof AccessDeniedException ? ": permission denied" : "")
           + "); set XDG_CACHE_HOME to a folder of your own", e);
@@ -164,21 +171,24 @@ final class RedistCache {
 
   /// Requires that nobody but root and the user can put something else at a path, by way of it or of what its links lead to.
   private void requireOurs(Path path) throws IOException {
-    for (Path way : List.of(path, path.toRealPath())) {
-      for (Path there = way; there != null; there = there.getParent()) {
-        int mode = (int) Files.getAttribute(there, "unix:mode", NOFOLLOW_LINKS);
-        int owner = (int) Files.getAttribute(there, "unix:uid", NOFOLLOW_LINKS);
-        if (owner != ROOT && owner != user) {
-          throw refused(there, "belongs to user " + owner + ", who is neither root nor you (" + user + ")", "take that away");
+    requireOursOn(path);
+    requireOursOn(path.toRealPath());
+  }
+
+  private void requireOursOn(Path path) throws IOException {
+    for (Path there = path; there != null; there = there.getParent()) {
+      int mode = (int) Files.getAttribute(there, "unix:mode", NOFOLLOW_LINKS);
+      int owner = (int) Files.getAttribute(there, "unix:uid", NOFOLLOW_LINKS);
+      if (owner != ROOT && owner != user) {
+        throw refused(there, "belongs to user " + owner + ", who is neither root nor you (" + user + ")", "take that away");
+      }
+      if (Files.isSymbolicLink(there)) {
+        boolean below = there.startsWith(root) || home != null && there.startsWith(home) && !there.equals(home);
+        if (below || owner != ROOT) {
+          throw refused(there, "is a symbolic link", "put a folder in its place");
         }
-        if (Files.isSymbolicLink(there)) {
-          boolean below = there.startsWith(root) || home != null && there.startsWith(home) && !there.equals(home);
-          if (below || owner != ROOT) {
-            throw refused(there, "is a symbolic link", "put a folder in its place");
-          }
-        } else if ((mode & WRITABLE_BY_OTHERS) != 0 && (mode & STICKY) == 0) {
-          throw refused(there, "can be written by others (mode " + Integer.toOctalString(mode & 07777) + ")", "chmod go-w " + there);
-        }
+      } else if ((mode & WRITABLE_BY_OTHERS) != 0 && !(Files.isDirectory(there, NOFOLLOW_LINKS) && (mode & STICKY) != 0)) {
+        throw refused(there, "can be written by others (mode " + Integer.toOctalString(mode & 07777) + ")", "chmod go-w " + there);
       }
     }
   }
@@ -195,9 +205,9 @@ final class RedistCache {
         break;
       }
     }
-    Files.createDirectories(folder, PrivateFolder.ONLY_OWNER);
+    Files.createDirectories(folder, PrivateFolder.FOLDER);
     // One process at a time; the next finds the work done.
-    try (FileChannel channel = FileChannel.open(folder.resolve("lock"), CREATE, WRITE); var _ = channel.lock()) {
+    try (FileChannel channel = FileChannel.open(folder.resolve("lock"), Set.of(CREATE, WRITE), PrivateFolder.FILE); var _ = lock(channel)) {
       Optional<Path> made = find(library, Optional.of(entry));
       if (made.isPresent()) {
         return made.get();
@@ -211,6 +221,15 @@ final class RedistCache {
         }
         return find(library, Optional.of(entry)).orElseThrow(() -> new IOException(complete + " is damaged; delete it"));
       }
+    }
+  }
+
+  private FileLock lock(FileChannel channel) throws IOException {
+    try {
+      return channel.lock();
+    } catch (IOException e) {
+      throw new IOException("the cache " + folder + " cannot be locked (" + e.getMessage() + "); set XDG_CACHE_HOME to a folder on a disk of"
+          + " this machine", e);
     }
   }
 
@@ -229,7 +248,7 @@ final class RedistCache {
     connection.setUseCaches(false);
     CRC32 crc = new CRC32();
     MessageDigest sha256 = sha256();
-    try (InputStream in = connection.getInputStream(); FileChannel out = FileChannel.open(file, CREATE_NEW, WRITE)) {
+    try (InputStream in = connection.getInputStream(); FileChannel out = FileChannel.open(file, Set.of(CREATE_NEW, WRITE), PrivateFolder.FILE)) {
       byte[] buffer = new byte[BUFFER];
       for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
         crc.update(buffer, 0, length);

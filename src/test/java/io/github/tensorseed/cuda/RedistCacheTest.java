@@ -1,11 +1,15 @@
 package io.github.tensorseed.cuda;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.invoke.MethodHandle;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
@@ -13,9 +17,17 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -173,7 +185,7 @@ class RedistCacheTest {
     assertRefused(there, "is a symbolic link; put a folder in its place");
     assertThat(elsewhere).isEmptyDirectory();
     Files.delete(elsewhere);
-    assertThatIOException().as("to nothing").isThrownBy(() -> file(jar("a.jar", BYTES)));
+    assertRefused(there, "is a symbolic link; put a folder in its place");
   }
 
   @Test
@@ -194,13 +206,15 @@ class RedistCacheTest {
   @Test
   void linksOfRootAboveTheHomeAreFollowed() throws Exception {
     assumeThat(USER).isZero();
-    Path link = Files.createSymbolicLink(dir.resolve("link"), dir);
-    Map<String, String> environment = Map.of("HOME", link.resolve("home").toString());
+    Path homes = Files.createDirectory(dir.resolve("homes"));
+    Files.createDirectory(homes.resolve("user"));
+    Path link = Files.createSymbolicLink(dir.resolve("link"), homes);
+    Map<String, String> environment = Map.of("HOME", link.resolve("user").toString());
     Path file = file(environment, jar("a.jar", BYTES)).orElseThrow();
     assertThat(file).startsWith(link).hasBinaryContent(BYTES);
-    setMode(dir, 0777);
-    assertThatIOException().isThrownBy(() -> file(environment)).withMessageContaining(dir + " can be written by others");
-    setMode(dir, 0700);
+    setMode(homes, 0777);
+    assertThatIOException().isThrownBy(() -> file(environment)).withMessageContaining(homes + " can be written by others");
+    setMode(homes, 0755);
     Files.setAttribute(link, "unix:uid", 12345, LinkOption.NOFOLLOW_LINKS);
     assertThatIOException().isThrownBy(() -> file(environment)).withMessageContaining(link + " belongs to user 12345");
   }
@@ -234,6 +248,39 @@ class RedistCacheTest {
         + " (the jar has other bytes than it says); that takes " + BYTES.length + " bytes there, and a whole " + RedistCache.JAR);
     try (Stream<Path> left = Files.list(folder)) {
       assertThat(left).containsExactly(folder.resolve("lock"));
+    }
+  }
+
+  /// With a umask of 0 everybody could write what is not protected.
+  @Test
+  @SuppressWarnings("restricted")
+  void umaskDoesNotMatter() throws Throwable {
+    Linker linker = Linker.nativeLinker();
+    MethodHandle umask = linker.downcallHandle(linker.defaultLookup().findOrThrow("umask"), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    int before = (int) umask.invokeExact(0);
+    try {
+      Path file = file(jar("a.jar", BYTES)).orElseThrow();
+      assertThat(mode(file)).isEqualTo(0600);
+      assertThat(mode(own)).isEqualTo(0700);
+      assertThat(file()).hasValue(file);
+    } finally {
+      int _ = (int) umask.invokeExact(before);
+    }
+  }
+
+  @Test
+  void threadsUnpackAtOnce() throws Exception {
+    List<Callable<Optional<Path>>> threads = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      Path jar = jar(i + ".jar", ("thread " + i % 2).repeat(1_000_000).getBytes(US_ASCII));
+      threads.add(() -> file(jar));
+    }
+    try (ExecutorService executor = Executors.newFixedThreadPool(threads.size())) {
+      Set<Path> files = new HashSet<>();
+      for (Future<Optional<Path>> file : executor.invokeAll(threads)) {
+        files.add(file.get().orElseThrow());
+      }
+      assertThat(files).hasSize(2);
     }
   }
 
