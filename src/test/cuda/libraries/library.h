@@ -12,7 +12,7 @@ inline int call(const Library& library, const char* name, Rule rule, const std::
   return driver.call(name, rule, [&] { body(driver); }, &library);
 }
 
-inline int unsupported(const Library& library, const char* name) {
+__attribute__((noinline)) inline int unsupported(const Library& library, const char* name) {
   return call(library, name, Rule::ANYTIME, [](Driver&) { throw Fault{NOT_SUPPORTED, "not emulated"}; });
 }
 

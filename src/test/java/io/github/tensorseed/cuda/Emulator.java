@@ -1,6 +1,7 @@
 package io.github.tensorseed.cuda;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -9,6 +10,8 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.net.URL;
+import java.net.URLConnection;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,7 +40,10 @@ import org.junit.jupiter.api.Assumptions;
 public final class Emulator {
   private static final Path FOLDER = Path.of("target", "emulator").toAbsolutePath();
   private static final Path SOURCES = Path.of("src", "test", "cuda");
-  private static final List<String> LIBRARIES = List.of("libcurand.so.10");
+  private static final List<String> LIBRARIES =
+      List.of("libcurand.so.10", "libcublas.so.11", "libcusolver.so.11", "libcusolverMg.so.11");
+  /// What the stand-ins for cuBLAS and cuSOLVER compute with, from the jar of its natives.
+  private static final List<String> OPENBLAS = List.of("libopenblas.so.0", "libgfortran.so.5", "libquadmath.so.0");
   private static final List<String> COMPILE = List.of("g++", "-std=c++17", "-O3", "-mavx2", "-mfma", "-ffp-contract=off", "-fno-math-errno",
       "-fno-trapping-math", "-fwrapv", "-fno-strict-aliasing", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra",
       "-Wno-missing-field-initializers", "-Werror");
@@ -49,13 +55,35 @@ public final class Emulator {
   }
 
   /// The folder with libcuda.so.1 and the stand-ins for NVIDIA's libraries, for LD_LIBRARY_PATH.
-  public static Path folder() {
+  public static synchronized Path folder() {
     try {
       build();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     return FOLDER;
+  }
+
+  /// A folder with only these of the driver and the libraries, for LD_LIBRARY_PATH: a machine that lacks the others. A library may be of
+  /// another version, such as libcublas.so.12, which has what libcublas.so.11 has.
+  public static synchronized Path folder(String... names) throws IOException {
+    Path links = Files.createDirectories(folder().resolve("machines").resolve(String.join("+", names)));
+    for (String name : names) {
+      Path library = FOLDER.resolve(name);
+      if (Files.notExists(library)) {
+        library = Files.createDirectories(FOLDER.resolve("other")).resolve(name);
+        linkLibrary(library);
+      }
+      if (Files.notExists(links.resolve(name))) {
+        Files.createSymbolicLink(links.resolve(name), library);
+      }
+    }
+    return links;
+  }
+
+  /// OpenBLAS's library, for the environment variable TENSORSEED_OPENBLAS.
+  public static Path openblas() {
+    return folder().resolve("openblas").resolve(OPENBLAS.getFirst());
   }
 
   /// The driver in this process, under a name of its own: nothing else in the process takes it for the driver of the machine.
@@ -132,34 +160,36 @@ public final class Emulator {
   private static void build() throws IOException {
     Files.createDirectories(FOLDER);
     try (FileChannel lock = FileChannel.open(FOLDER.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      synchronized (Emulator.class) {
-        lock.lock();
-        List<Path> headers = files(SOURCES, Integer.MAX_VALUE, ".h");
-        List<Path> sources = files(SOURCES, Integer.MAX_VALUE, ".cpp");
-        List<Path> stale = sources.stream().filter(source -> newest(headers, source) > time(object(source))).toList();
-        if (!stale.isEmpty()) {
-          requireCompiler();
-          stale.parallelStream().forEach(source -> {
-            List<String> command = new ArrayList<>(COMPILE);
-            command.addAll(List.of("-c", source.toString(), "-o", object(source) + ".part"));
-            run(command);
-            rename(Path.of(object(source) + ".part"), object(source));
-          });
-        }
-        List<Path> objects = objects(SOURCES);
-        for (String name : List.of("libemulator.so", "libcuda.so.1")) {
-          link(objects, FOLDER.resolve(name), List.of());
-        }
-        for (String name : LIBRARIES) {
-          linkLibrary(name);
-        }
+      lock.lock();
+      List<Path> headers = files(SOURCES, Integer.MAX_VALUE, ".h");
+      List<Path> sources = files(SOURCES, Integer.MAX_VALUE, ".cpp");
+      List<Path> stale = sources.stream().filter(source -> newest(headers, source) > time(object(source))).toList();
+      if (!stale.isEmpty()) {
+        requireCompiler();
+        stale.parallelStream().forEach(source -> {
+          List<String> command = new ArrayList<>(COMPILE);
+          if (source.startsWith(SOURCES.resolve("libraries"))) {
+            command.add("-O1"); // nothing there takes long but to compile
+          }
+          command.addAll(List.of("-c", source.toString(), "-o", object(source) + ".part"));
+          run(command);
+          rename(Path.of(object(source) + ".part"), object(source));
+        });
       }
+      List<Path> objects = objects(SOURCES);
+      for (String name : List.of("libemulator.so", "libcuda.so.1")) {
+        link(objects, FOLDER.resolve(name), List.of());
+      }
+      for (String name : LIBRARIES) {
+        linkLibrary(FOLDER.resolve(name));
+      }
+      unpackOpenblas();
     }
   }
 
   /// Programs that were linked with NVIDIA's libraries want symbols whose version is the name of the library.
-  private static void linkLibrary(String name) throws IOException {
-    Path library = FOLDER.resolve(name);
+  private static void linkLibrary(Path library) throws IOException {
+    String name = library.getFileName().toString();
     Path versions = FOLDER.resolve(name + ".versions");
     if (Files.notExists(versions)) {
       Files.writeString(versions, name + " { global: cu*; local: *; };");
@@ -167,6 +197,24 @@ public final class Emulator {
     List<Path> inputs = new ArrayList<>(objects(SOURCES.resolve("libraries").resolve(name.substring("lib".length(), name.indexOf('.')))));
     inputs.add(FOLDER.resolve("libcuda.so.1"));
     link(inputs, library, List.of("-Wl,--version-script=" + versions));
+  }
+
+  private static void unpackOpenblas() throws IOException {
+    Path folder = Files.createDirectories(FOLDER.resolve("openblas"));
+    for (String name : OPENBLAS) {
+      URL resource = Emulator.class.getResource("/org/bytedeco/openblas/linux-x86_64/" + name);
+      if (resource == null) {
+        throw new IllegalStateException(name + " is not on the class path of the tests");
+      }
+      URLConnection source = resource.openConnection();
+      Path file = folder.resolve(name);
+      if (file.toFile().length() != source.getContentLengthLong()) {
+        try (InputStream in = source.getInputStream()) {
+          Files.copy(in, folder.resolve(name + ".part"), StandardCopyOption.REPLACE_EXISTING);
+        }
+        rename(folder.resolve(name + ".part"), file);
+      }
+    }
   }
 
   private static void link(List<Path> objects, Path library, List<String> flags) {

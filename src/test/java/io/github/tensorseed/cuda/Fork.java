@@ -20,7 +20,13 @@ record Fork(int code, String out, String err) {
   private static final long TIMEOUT_SECONDS = 600;
 
   static Map<String, String> environment(String options) {
-    return Map.of("LD_LIBRARY_PATH", Emulator.folder().toString(), "TENSORSEED_EMULATOR", options);
+    return environment(options, Emulator.folder());
+  }
+
+  /// @param folder with the libraries that the process has
+  static Map<String, String> environment(String options, Path folder) {
+    String openblas = Emulator.openblas().toString();
+    return Map.of("LD_LIBRARY_PATH", folder.toString(), "TENSORSEED_EMULATOR", options, "TENSORSEED_OPENBLAS", openblas);
   }
 
   /// Runs a main class on the emulated driver.
