@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
@@ -60,8 +59,13 @@ public enum Library {
     return switch (this) {
       case CURAND -> List.of();
       case CUBLAS -> List.of("libcublasLt.so.11");
-      case CUSOLVER -> Stream.concat(CUBLAS.needs().stream(), CUBLAS.names().stream()).toList();
+      case CUSOLVER -> CUBLAS.files().toList();
     };
+  }
+
+  /// All of them, each after what it needs.
+  private Stream<String> files() {
+    return Stream.concat(needs().stream(), names().stream());
   }
 
   /// Loads the library and JCuda's classes over it, unless that has been done.
@@ -109,7 +113,7 @@ public enum Library {
     try {
       ClassLoader classes = Objects.requireNonNullElse(Library.class.getClassLoader(), ClassLoader.getSystemClassLoader());
       RedistCache cache = new RedistCache(classes, System.getenv(), SharedLibrary.user());
-      for (String name : Stream.concat(needs().stream(), names().stream()).toList()) {
+      for (String name : files().toList()) {
         if (SharedLibrary.loaded(name).isEmpty()) {
           Path file = cache.file(name).orElseThrow(() -> missing(problem));
           SharedLibrary.open(file.toString(), List.of());
@@ -121,9 +125,11 @@ public enum Library {
   }
 
   private DeviceUnavailableException missing(String problem) {
-    String reason = names().stream().map(SharedLibrary::otherVersion).flatMap(Optional::stream).findFirst()
-        .map(file -> file.getFileName() + " found (" + file + "), " + this + " needed")
-        .orElse(problem.startsWith(this + ":") ? this + " is not installed" : problem);
+    String reason = files().filter(name -> problem.startsWith(name + ":")).findFirst()
+        .map(name -> SharedLibrary.otherVersion(name)
+            .map(file -> file.getFileName() + " found (" + file + "), " + name + " needed")
+            .orElse(name + " is not installed"))
+        .orElse(problem);
     return new DeviceUnavailableException(reason + ": add " + RedistCache.JAR + " to the class path, or install CUDA 11");
   }
 

@@ -23,13 +23,15 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// What `devices` finds of NVIDIA's libraries, and what a user is told who has none that can be used. The GPU can be used all the same.
 class LibraryTest {
   private static final String ADD = "add org.bytedeco:cuda:11.8-8.6-1.5.8:linux-x86_64-redist to the class path, or install CUDA 11";
 
   @TempDir Path dir;
-  /// Has the driver, and no library.
+  /// Where the system's loader looks, before it finds the driver in a folder without libraries.
   private Path system;
   private Path cache;
 
@@ -37,7 +39,6 @@ class LibraryTest {
   void makeSystem() throws IOException {
     system = Files.createDirectory(dir.resolve("system"));
     cache = dir.resolve("cache");
-    Files.copy(standIn("libcuda.so.1"), system.resolve("libcuda.so.1"));
   }
 
   private static Path standIn(String name) {
@@ -50,8 +51,9 @@ class LibraryTest {
   }
 
   private Fork devices(String options, Map<String, String> environment, Path... jars) throws Exception {
-    Map<String, String> all = new HashMap<>(Map.of(
-        "LD_LIBRARY_PATH", system.toString(), "TENSORSEED_EMULATOR", options, "XDG_CACHE_HOME", cache.toString()));
+    Map<String, String> all = new HashMap<>(Fork.environment(options));
+    all.put("LD_LIBRARY_PATH", path());
+    all.put("XDG_CACHE_HOME", cache.toString());
     all.putAll(environment);
     List<String> classPath = new ArrayList<>(List.of(System.getProperty("java.class.path")));
     Arrays.stream(jars).map(Path::toString).forEach(classPath::add);
@@ -59,6 +61,10 @@ class LibraryTest {
     assertThat(fork.code()).as(fork.err()).isZero();
     assertThat(fork.out()).doesNotContain("Exception", "Error:", "\tat ");
     return fork;
+  }
+
+  private String path() throws IOException {
+    return system + ":" + Emulator.folder("libcuda.so.1");
   }
 
   private static JsonNode library(Fork fork, String name) throws IOException {
@@ -128,11 +134,13 @@ class LibraryTest {
 
   @Test
   void otherVersionsAreNamed() throws Exception {
-    Path other = Files.createFile(system.resolve("libcublas.so.12"));
+    Path machine = Emulator.folder("libcuda.so.1", "libcublas.so.12", "libcusolver.so.11");
     Files.createFile(system.resolve("libcurand.so.10.3"));
-    Fork fork = devices("eager");
-    assertMissing(library(fork, "libcublas.so.11"), "libcublas.so.12 found (" + other + "), libcublas.so.11 needed: " + ADD);
+    Fork fork = devices("eager", Map.of("LD_LIBRARY_PATH", system + ":" + machine));
+    assertMissing(library(fork, "libcublas.so.11"),
+        "libcublas.so.12 found (" + machine.resolve("libcublas.so.12") + "), libcublas.so.11 needed: " + ADD);
     assertMissing(library(fork, "libcurand.so.10"), "libcurand.so.10 is not installed: " + ADD);
+    assertMissing(library(fork, "libcusolver.so.11"), "libcusolverMg.so.11 is not installed: " + ADD);
   }
 
   @Test
@@ -145,20 +153,31 @@ class LibraryTest {
     assertThat(library(other, "libcurand.so.10").at("/found/file").asText()).as("the jar's instead").startsWith(cache.toString());
   }
 
-  @Test
-  void systemsOwnComputeOnEachGpu() throws Exception {
-    Path installed = Files.copy(standIn("libcurand.so.10"), system.resolve("libcurand.so.10"));
-    JsonNode curand = library(devices("lazy,devices=2", redist()), "libcurand.so.10");
-    assertUsable(curand, installed);
-    assertThat(curand.at("/found/version").asText()).isEqualTo("10.3.0");
-    assertThat(curand.get("devices").toString()).isEqualTo("""
-        [{"device":"cuda:0","usable":true,"details":"16 words are Philox's"},\
-        {"device":"cuda:1","usable":true,"details":"16 words are Philox's"}]""");
-    assertThat(cache.resolve("tensorseed").toFile().list()).as("the jar's libraries are unpacked, but for this").hasSize(5);
-    JsonNode failing = library(devices("devices=2,fail=curandGenerate:1:201"), "libcurand.so.10");
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "libcurand.so.10   | 10.3.0  | 16 words are Philox's              | curandGenerate:1:201   | CURAND_STATUS_LAUNCH_FAILURE (201)",
+    "libcublas.so.11   | 11.11.3 | a 4 x 4 gemm is exact              | cublasSgemm:1:13       | CUBLAS_STATUS_EXECUTION_FAILED (13)",
+    "libcusolver.so.11 | 11.4.1  | a 4 x 4 syevd has its eigenvalues  | cusolverDnDsyevd:1:6   | CUSOLVER_STATUS_EXECUTION_FAILED (6)",
+  })
+  void systemsOwnComputeOnEachGpu(String name, String version, String computed, String fault, String status) throws Exception {
+    Map<String, String> installed = Map.of("LD_LIBRARY_PATH", Emulator.folder().toString());
+    JsonNode library = library(devices("lazy,devices=2", installed), name);
+    assertUsable(library, standIn(name));
+    assertThat(library.at("/found/version").asText()).isEqualTo(version);
+    assertThat(library.get("devices").toString()).isEqualTo("""
+        [{"device":"cuda:0","usable":true,"details":"%s"},{"device":"cuda:1","usable":true,"details":"%1$s"}]""".formatted(computed));
+    JsonNode failing = library(devices("devices=2,fail=" + fault, installed), name);
     assertThat(failing.get("usable").asBoolean()).isFalse();
-    assertThat(failing.get("details").asText()).isEqualTo("cuda:0: curandGenerate failed with CURAND_STATUS_LAUNCH_FAILURE (201)");
+    String call = fault.substring(0, fault.indexOf(':'));
+    assertThat(failing.get("details").asText()).isEqualTo("cuda:0: " + call + " failed with " + status);
     assertThat(failing.at("/devices/1/usable").asBoolean()).isTrue();
+  }
+
+  @Test
+  void systemsOwnGoBeforeTheJars() throws Exception {
+    Path installed = Files.copy(standIn("libcurand.so.10"), system.resolve("libcurand.so.10"));
+    assertUsable(library(devices("eager", redist()), "libcurand.so.10"), installed);
+    assertThat(cache.resolve("tensorseed").toFile().list()).as("the others and the lock").hasSize(5);
   }
 
   /// As the framework does with which a program shares its GPU.
@@ -173,6 +192,7 @@ class LibraryTest {
   static final class LoadedProgram {
     private LoadedProgram() {}
 
+    @SuppressWarnings("restricted")
     public static void main(String[] arguments) {
       System.load(arguments[0]);
       System.out.println(Library.CURAND.require());
@@ -230,7 +250,7 @@ class LibraryTest {
     String instead = ", or set XDG_CACHE_HOME to a folder of your own";
     String writable = unused + "can be written by others (mode 777); chmod go-w " + folder + instead;
     assertMissing(library(devices("eager", jar), "libcurand.so.10"), writable);
-    Fork text = Fork.run(Map.of("LD_LIBRARY_PATH", system.toString(), "XDG_CACHE_HOME", cache.toString()), Fork.FLAGS, Main.class, "devices");
+    Fork text = Fork.run(Map.of("LD_LIBRARY_PATH", path(), "XDG_CACHE_HOME", cache.toString()), Fork.FLAGS, Main.class, "devices");
     assertThat(text.out().lines()).as("one line").filteredOn(line -> line.startsWith("libcublas.so.11 "))
         .singleElement().asString().matches("libcublas.so.11 +- +no +\\Q" + writable + "\\E");
     Files.setAttribute(folder, "unix:mode", 0700);
@@ -255,17 +275,17 @@ class LibraryTest {
     Path planted = Files.createTempDirectory(Path.of("target"), "planted");
     try {
       Path library = Files.copy(standIn("libcurand.so.10"), planted.resolve("libcurand.so.10"));
-      Fork fork = devices("eager", Map.of("LD_LIBRARY_PATH", system + ":" + planted));
+      Fork fork = devices("eager", Map.of("LD_LIBRARY_PATH", path() + ":" + planted));
       assertMissing(library(fork, "libcurand.so.10"), "the current folder would be searched for libcurand.so.10, and has one; take the entry '"
           + planted + "' out of LD_LIBRARY_PATH: " + ADD);
       Files.move(library, planted.resolve("libcublasLt.so.11"));
-      assertThat(library(devices("eager", Map.of("LD_LIBRARY_PATH", system + ":" + planted)), "libcublas.so.11").get("details").asText())
+      assertThat(library(devices("eager", Map.of("LD_LIBRARY_PATH", path() + ":" + planted)), "libcublas.so.11").get("details").asText())
           .contains("searched for libcublasLt.so.11");
       Files.move(planted.resolve("libcublasLt.so.11"), planted.resolve("libcuda.so.1"));
       Fork driver = Fork.run(Map.of("LD_LIBRARY_PATH", planted.toString()), Fork.FLAGS, Main.class, "devices");
       assertThat(driver.out()).contains("the current folder would be searched for libcuda.so.1");
       Files.delete(planted.resolve("libcuda.so.1"));
-      assertMissing(library(devices("eager", Map.of("LD_LIBRARY_PATH", ":" + system)), "libcurand.so.10"), "libcurand.so.10 is not installed: " + ADD);
+      assertMissing(library(devices("eager", Map.of("LD_LIBRARY_PATH", ":" + path())), "libcurand.so.10"), "libcurand.so.10 is not installed: " + ADD);
     } finally {
       Files.delete(planted);
     }
@@ -280,7 +300,7 @@ class LibraryTest {
       planted.add(Files.writeString(temporary.resolve("lib" + name + "-11.7.0-linux-x86_64.so"), "planted"));
     }
     Files.copy(standIn("libcurand.so.10"), system.resolve("libcurand.so.10"));
-    Map<String, String> environment = Map.of("LD_LIBRARY_PATH", system.toString(), "TENSORSEED_EMULATOR", "eager");
+    Map<String, String> environment = Map.of("LD_LIBRARY_PATH", path(), "TENSORSEED_EMULATOR", "eager");
     List<String> flags = Stream.concat(Fork.FLAGS.stream(), Stream.of("-Djava.io.tmpdir=" + temporary)).toList();
     Fork fork = Fork.run(environment, flags, Main.class, "devices");
     assertThat(fork.out()).as(fork.err()).containsPattern("(?m)^cuda:0 +yes ").containsPattern("(?m)^libcurand.so.10 +10.3.0 +yes ");
