@@ -58,7 +58,7 @@ public final class JCudaLibrary {
       throw new DeviceUnavailableException("JCuda's library cannot be unpacked (" + e.getMessage() + "); start Java with -D" + FOLDER
           + "= a folder that can be written", e);
     } catch (ClassNotFoundException e) {
-      throw new DeviceUnavailableException("JCuda is not on the class path; add org.jcuda:jcuda:11.7.0 and its natives", e);
+      throw new DeviceUnavailableException(className + " is not on the class path; add JCuda 11.7.0 with its natives", e);
     } catch (LinkageError e) {
       throw new DeviceUnavailableException("JCuda's library does not load (" + reason(e) + "); it needs Linux x86_64, and a folder for"
           + " temporary files (-D" + FOLDER + ") from which programs may run", e);

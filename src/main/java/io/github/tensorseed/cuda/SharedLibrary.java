@@ -26,7 +26,6 @@ import java.util.stream.Stream;
 /// stays for as long as the process runs.
 final class SharedLibrary {
   private static final String SEARCH_PATH = "LD_LIBRARY_PATH";
-
   private static final Path CACHE = Path.of("/etc/ld.so.cache");
 
   private static final int RTLD_NOW = 2;
@@ -108,7 +107,7 @@ final class SharedLibrary {
     for (String entry : entries().filter(entry -> !entry.startsWith("/") && !entry.startsWith("$")).toList()) {
       Path folder = Path.of(entry).toAbsolutePath();
       if (Files.exists(folder.resolve(name)) || Files.exists(folder.resolve("glibc-hwcaps"))) {
-        throw new IOException("the current folder would be searched for " + name + ", and has one; take the "
+        throw new IOException("the current folder would be searched for " + name + "; take the "
             + (entry.isEmpty() ? "empty entry" : "entry '" + entry + "'") + " out of " + SEARCH_PATH);
       }
     }

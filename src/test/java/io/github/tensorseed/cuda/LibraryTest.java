@@ -276,7 +276,7 @@ class LibraryTest {
     try {
       Path library = Files.copy(standIn("libcurand.so.10"), planted.resolve("libcurand.so.10"));
       Fork fork = devices("eager", Map.of("LD_LIBRARY_PATH", path() + ":" + planted));
-      assertMissing(library(fork, "libcurand.so.10"), "the current folder would be searched for libcurand.so.10, and has one; take the entry '"
+      assertMissing(library(fork, "libcurand.so.10"), "the current folder would be searched for libcurand.so.10; take the entry '"
           + planted + "' out of LD_LIBRARY_PATH: " + ADD);
       Files.move(library, planted.resolve("libcublasLt.so.11"));
       assertThat(library(devices("eager", Map.of("LD_LIBRARY_PATH", path() + ":" + planted)), "libcublas.so.11").get("details").asText())
