@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 /// `tensorseed devices`.
 @Command(
     name = "devices",
-    description = "Tries the devices of this machine, and NVIDIA's libraries on its GPUs, and says for each that cannot be used why, and the remedy.",
+    description = "Tries this machine's devices, and NVIDIA's libraries on its GPUs. For each that cannot be used: why, and the remedy.",
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {
   @Spec CommandSpec spec = CommandSpec.create();

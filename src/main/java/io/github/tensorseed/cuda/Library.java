@@ -29,7 +29,7 @@ public enum Library {
   private static final int PARTS_OF_VERSION = 3;
 
   /// Each is made once, whatever comes of it: what is in a process stays there.
-  private static final Map<Library, FutureTask<Found>> SEARCHES =
+  private static final Map<Library, FutureTask<SharedLibrary>> SEARCHES =
       Stream.of(values()).collect(Collectors.toUnmodifiableMap(library -> library, library -> new FutureTask<>(library::search)));
 
   private final String jcuda;
@@ -71,8 +71,8 @@ public enum Library {
   /// Loads the library and JCuda's classes over it, unless that has been done.
   ///
   /// @throws DeviceUnavailableException if it cannot be used, with the reason and the remedy
-  public Found require() {
-    FutureTask<Found> search = Objects.requireNonNull(SEARCHES.get(this));
+  SharedLibrary require() {
+    FutureTask<SharedLibrary> search = Objects.requireNonNull(SEARCHES.get(this));
     search.run();
     try {
       return search.get();
@@ -84,6 +84,14 @@ public enum Library {
     }
   }
 
+  /// The library, loaded now if need be.
+  ///
+  /// @throws DeviceUnavailableException if it cannot be used, with the reason and the remedy
+  public Found found() {
+    SharedLibrary library = require();
+    return new Found(library.file().toString(), version(library));
+  }
+
   /// Computes a few values whose like are known.
   ///
   /// @return what was computed
@@ -93,7 +101,7 @@ public enum Library {
     return Trial.of(this, device);
   }
 
-  private Found search() {
+  private SharedLibrary search() {
     try {
       for (String name : names()) {
         SharedLibrary.open(name, needs());
@@ -101,9 +109,10 @@ public enum Library {
     } catch (IOException e) {
       unpack(String.valueOf(e.getMessage()));
     }
-    JCudaLibrary.load(jcuda);
     SharedLibrary library = SharedLibrary.loaded(toString()).orElseThrow();
-    return new Found(library.file().toString(), version(library));
+    library.symbol(property); // or a call through JCuda would end the process
+    JCudaLibrary.load(jcuda);
+    return library;
   }
 
   /// Loads what is not there by absolute paths: what comes later finds it by its name.
@@ -140,7 +149,8 @@ public enum Library {
       for (int part = 0; part < PARTS_OF_VERSION; part++) {
         int code = library.call(property, FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), part, number);
         if (code != 0) {
-          throw new DeviceUnavailableException(this + " does not tell its version (" + property + " failed with " + code + ")");
+          throw new DeviceUnavailableException(
+              this + " does not tell its version (" + property + " failed with " + code + "); install that of CUDA 11");
         }
         parts.add(String.valueOf(number.get(JAVA_INT, 0)));
       }

@@ -121,8 +121,8 @@ final class RedistCache {
         return Optional.of(unpack(library, packed.get()));
       }
     } catch (FileSystemException e) {
-      throw new IOException("the cache cannot be used (" + e.getMessage() + (e instanceof AccessDeniedException ? ": permission denied" : "")
-          + "); set XDG_CACHE_HOME to a folder of your own", e);
+      String reason = e.getMessage() + (e instanceof AccessDeniedException ? ": permission denied" : "");
+      throw new IOException("the cache cannot be used (" + reason + "); set XDG_CACHE_HOME to a folder of your own", e);
     }
   }
 
@@ -228,8 +228,8 @@ final class RedistCache {
     try {
       return channel.lock();
     } catch (IOException e) {
-      throw new IOException("the cache " + folder + " cannot be locked (" + e.getMessage() + "); set XDG_CACHE_HOME to a folder on a disk of"
-          + " this machine", e);
+      throw new IOException("the cache " + folder + " cannot be locked (" + e.getMessage() + "); set XDG_CACHE_HOME to a folder on a disk"
+          + " of this machine", e);
     }
   }
 
@@ -248,7 +248,8 @@ final class RedistCache {
     connection.setUseCaches(false);
     CRC32 crc = new CRC32();
     MessageDigest sha256 = sha256();
-    try (InputStream in = connection.getInputStream(); FileChannel out = FileChannel.open(file, Set.of(CREATE_NEW, WRITE), PrivateFolder.FILE)) {
+    try (InputStream in = connection.getInputStream();
+        FileChannel out = FileChannel.open(file, Set.of(CREATE_NEW, WRITE), PrivateFolder.FILE)) {
       byte[] buffer = new byte[BUFFER];
       for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
         crc.update(buffer, 0, length);

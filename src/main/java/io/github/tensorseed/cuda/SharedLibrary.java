@@ -147,18 +147,25 @@ final class SharedLibrary {
     }
   }
 
-  /// Calls a function that gives an int.
+  /// The address of a function.
   ///
   /// @throws DeviceUnavailableException if it has none of this name
-  int call(String function, FunctionDescriptor types, Object... arguments) {
+  MemorySegment symbol(String function) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment symbol = (MemorySegment) invoke(
           system("dlsym", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS)), handle, arena.allocateFrom(function));
       if (symbol.address() == 0) {
-        throw new DeviceUnavailableException(name + " has no " + function + ", so it is not NVIDIA's; install that");
+        throw new DeviceUnavailableException(file() + " has no " + function + ", so it is not NVIDIA's; install that");
       }
-      return (int) invoke(handle(symbol, types), arguments);
+      return symbol;
     }
+  }
+
+  /// Calls a function that gives an int.
+  ///
+  /// @throws DeviceUnavailableException if it has none of this name
+  int call(String function, FunctionDescriptor types, Object... arguments) {
+    return (int) invoke(handle(symbol(function), types), arguments);
   }
 
   /// The address of a text that ends with a zero.

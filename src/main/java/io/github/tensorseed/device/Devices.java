@@ -42,7 +42,8 @@ public final class Devices {
   /// @param usable whether it computes on all of them
   /// @param details what it computed or, if it does not, why, and the remedy
   /// @param found what was loaded, if it was
-  public record LibraryDiagnosis(String library, boolean usable, String details, Library.@Nullable Found found, List<Computation> devices) {}
+  public record LibraryDiagnosis(
+      String library, boolean usable, String details, Library.@Nullable Found found, List<Computation> devices) {}
 
   /// What one of NVIDIA's libraries did on one device.
   public record Computation(String device, boolean usable, String details) {}
@@ -111,7 +112,7 @@ public final class Devices {
       String details = failed.isEmpty()
           ? tried.getFirst().details()
           : failed.stream().map(computation -> computation.device() + ": " + computation.details()).collect(Collectors.joining("; "));
-      return new LibraryDiagnosis(library.toString(), failed.isEmpty(), details, library.require(), tried);
+      return new LibraryDiagnosis(library.toString(), failed.isEmpty(), details, library.found(), tried);
     } catch (DeviceUnavailableException e) {
       return new LibraryDiagnosis(library.toString(), false, String.valueOf(e.getMessage()), null, tried);
     }

@@ -110,6 +110,13 @@ class LibraryTest {
     return library;
   }
 
+  /// A call of a function that it lacks would end the process.
+  @Test
+  void foreignLibrariesAreNamed() throws Exception {
+    Path foreign = Files.move(tiny("libcurand.so.10"), system.resolve("libcurand.so.10"));
+    assertMissing(library(devices("eager"), "libcurand.so.10"), foreign + " has no curandGetProperty, so it is not NVIDIA's; install that");
+  }
+
   /// A jar as NVIDIA's libraries come in.
   private Path redist() throws Exception {
     Path cublasLt = tiny("libcublasLt.so.11");
@@ -195,7 +202,7 @@ class LibraryTest {
     @SuppressWarnings("restricted")
     public static void main(String[] arguments) {
       System.load(arguments[0]);
-      System.out.println(Library.CURAND.require());
+      System.out.println(Library.CURAND.found());
     }
   }
 
@@ -285,7 +292,8 @@ class LibraryTest {
       Fork driver = Fork.run(Map.of("LD_LIBRARY_PATH", planted.toString()), Fork.FLAGS, Main.class, "devices");
       assertThat(driver.out()).contains("the current folder would be searched for libcuda.so.1");
       Files.delete(planted.resolve("libcuda.so.1"));
-      assertMissing(library(devices("eager", Map.of("LD_LIBRARY_PATH", ":" + path())), "libcurand.so.10"), "libcurand.so.10 is not installed: " + ADD);
+      Fork empty = devices("eager", Map.of("LD_LIBRARY_PATH", ":" + path()));
+      assertMissing(library(empty, "libcurand.so.10"), "libcurand.so.10 is not installed: " + ADD);
     } finally {
       Files.delete(planted);
     }
@@ -305,7 +313,8 @@ class LibraryTest {
     Fork fork = Fork.run(environment, flags, Main.class, "devices");
     assertThat(fork.out()).as(fork.err()).containsPattern("(?m)^cuda:0 +yes ").containsPattern("(?m)^libcurand.so.10 +10.3.0 +yes ");
     assertThat(fork.out().lines()).filteredOn(line -> line.startsWith("note: ")).containsExactlyElementsOf(planted.stream()
-        .map(file -> "note: " + file + " was not loaded: JCuda by itself would do so, whoever put it there; the one in its jar was").toList());
+        .map(file -> "note: " + file + " was not loaded: JCuda by itself would do so, whoever put it there; the one in its jar was")
+        .toList());
     try (Stream<Path> files = Files.list(temporary)) {
       assertThat(files).as("nothing else stays there").containsExactlyInAnyOrderElementsOf(planted);
     }

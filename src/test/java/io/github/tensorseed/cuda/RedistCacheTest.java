@@ -127,11 +127,13 @@ class RedistCacheTest {
   void placeIsThatOfTheXdgSpecification() throws Exception {
     Path jar = jar("a.jar", BYTES);
     Path given = dir.resolve("given");
-    assertThat(file(Map.of("HOME", home.toString(), "XDG_CACHE_HOME", given.toString()), jar).orElseThrow()).startsWith(given.resolve("tensorseed"));
+    Map<String, String> both = Map.of("HOME", home.toString(), "XDG_CACHE_HOME", given.toString());
+    assertThat(file(both, jar).orElseThrow()).startsWith(given.resolve("tensorseed"));
     assertThat(file(Map.of("XDG_CACHE_HOME", given.toString()), jar).orElseThrow()).startsWith(given);
     assertThat(file(Map.of("HOME", home.toString(), "XDG_CACHE_HOME", "relative"), jar).orElseThrow()).startsWith(folder);
     assertThat(Path.of("relative")).doesNotExist();
-    assertThatIOException().isThrownBy(() -> file(Map.of("HOME", "", "XDG_CACHE_HOME", ""), jar)).withMessageContaining("set XDG_CACHE_HOME");
+    Map<String, String> neither = Map.of("HOME", "", "XDG_CACHE_HOME", "");
+    assertThatIOException().isThrownBy(() -> file(neither, jar)).withMessageContaining("set XDG_CACHE_HOME");
   }
 
   /// Before anything is unpacked, and after.
