@@ -58,6 +58,10 @@ public final class CudaDevice implements Device {
     return new CudaDevice(Context.attach(stream), CHUNK);
   }
 
+  Context context() {
+    return context;
+  }
+
   @Override
   public String name() {
     return context.name();
