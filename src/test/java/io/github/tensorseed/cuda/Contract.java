@@ -5,6 +5,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
@@ -71,7 +72,7 @@ final class Contract {
     for (Map.Entry<String, Part> part : parts.entrySet()) {
       long started = System.nanoTime();
       String result;
-      CudaDevice device = CudaDevice.open(0, CHUNK);
+      CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK);
       try (device) {
         long compared = part.getValue().check(device);
         require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are still allocated");

@@ -8,6 +8,7 @@ import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -152,7 +153,7 @@ final class Faults {
   }
 
   private static void reopen(String place, int code) {
-    try (CudaDevice again = CudaDevice.open(0, CHUNK)) {
+    try (CudaDevice again = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
       require(!Codes.losesContext(code), "at " + place + ": a lost context was opened");
       again.synchronize();
     } catch (DeviceUnavailableException e) {
@@ -180,7 +181,7 @@ final class Faults {
     DeviceException told = null;
     CudaDevice device;
     try {
-      device = CudaDevice.open(0, CHUNK);
+      device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK);
     } catch (DeviceUnavailableException e) {
       return e;
     }
@@ -236,7 +237,7 @@ final class Faults {
     public @Nullable DeviceException run() throws IOException {
       Path directory = Files.createTempDirectory(folder, "faults");
       DeviceException told = null;
-      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         write(device, directory);
       } catch (DeviceException e) {
         told = e;
