@@ -35,13 +35,13 @@ import jcuda.driver.JCudaDriver;
 /// What `cuda:0` has to do, as a program, in a JVM of its own: its arguments name the parts. It prints a line for each and ends with 0 if
 /// all hold.
 final class Contract {
-  private static final long KEY = 0xfedcba98_76543210L;
+  static final long KEY = 0xfedcba98_76543210L;
   private static final Shape ENDLESS = Shape.of(1L << 60);
   /// Bytes around what is filled, which must stay.
   private static final int GUARD = 64;
   private static final byte POISON = (byte) 0xa5;
   /// Small buffers, so that little data goes through them many times.
-  private static final long CHUNK = 64 << 10;
+  static final long CHUNK = 64 << 10;
 
   private static final int ELEMENTS = 5000;
 
@@ -87,18 +87,18 @@ final class Contract {
     System.exit(failed ? 1 : 0);
   }
 
-  private static void require(boolean holds, String otherwise) {
+  static void require(boolean holds, String otherwise) {
     if (!holds) {
       throw new AssertionError(otherwise);
     }
   }
 
-  private static Slice stretch(long start, long count) {
+  static Slice stretch(long start, long count) {
     return Slice.of(ENDLESS).along(0, start, count);
   }
 
   /// Fills a slice at an address that is misaligned by so many bytes, and compares it and what is around it with the definition.
-  private static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
+  static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
     if (!ScalarDevice.applies(law, dtype)) {
       return 0;
     }
@@ -345,7 +345,7 @@ final class Contract {
     return 11;
   }
 
-  private static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
+  static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
     try {
       action.run();
     } catch (RuntimeException e) {
