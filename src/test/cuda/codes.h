@@ -3,6 +3,9 @@
 #include <cstdarg>
 #include <string>
 
+// Seen by the stand-ins for NVIDIA's libraries, which are written against these types.
+#define EXPORTED __attribute__((visibility("default")))
+
 namespace emulator {
 
 enum Code : int {
@@ -31,17 +34,27 @@ enum Code : int {
 };
 
 // A call or a kernel that goes wrong: what the host is told, and what the log says.
-struct Fault {
+struct EXPORTED Fault {
   Code code;
   std::string message;
+  // What a library tells its caller, if not what the code stands for.
+  int status = 0;
+};
+
+// How a library tells of faults: in codes of its own.
+struct Library {
+  // The status that the driver's code becomes.
+  int (*status)(int code);
+  // Null for a number that is no status.
+  const char* (*name)(int status);
 };
 
 // Null for a number that is no result code.
-const char* codeName(int code);
+EXPORTED const char* codeName(int code);
 
 // A code after which the context, and with it the process, is of no more use.
-bool isSticky(int code);
+EXPORTED bool isSticky(int code);
 
-std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
+EXPORTED std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 
 }  // namespace emulator

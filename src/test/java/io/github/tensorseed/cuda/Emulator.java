@@ -20,7 +20,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
-/// The emulated CUDA driver of src/test/cuda: builds it, controls it and asks it; [Fork] starts processes on it.
+/// The emulated CUDA driver of src/test/cuda and the stand-ins for NVIDIA's libraries over it: builds them, controls them and
+/// asks them; [Fork] starts processes on them.
 ///
 /// Options, in the environment variable TENSORSEED_EMULATOR of a process or given to [#reset], separated by commas:
 ///
@@ -30,10 +31,13 @@ import org.junit.jupiter.api.Assumptions;
 /// | `devices=1`, `memory=4G`, `sm=80`, `driver=11070` | the machine |
 /// | `fail=FUNCTION:N:CODE` | the N-th call of the function (`*`: of any; `kernel`: the N-th kernel that runs) fails with the code |
 /// | `log=FILE`, `report=FILE` | where each fault is logged (`stderr` too), and the report of the exit |
+///
+/// The code of `fail` is the driver's, but for a function of a library one of that library's statuses: `fail=curandGenerate:2:102`.
 @SuppressWarnings("restricted")
 public final class Emulator {
   private static final Path FOLDER = Path.of("target", "emulator").toAbsolutePath();
   private static final Path SOURCES = Path.of("src", "test", "cuda");
+  private static final List<String> LIBRARIES = List.of("libcurand.so.10");
   private static final List<String> COMPILE = List.of("g++", "-std=c++17", "-O3", "-mavx2", "-mfma", "-ffp-contract=off", "-fno-math-errno",
       "-fno-trapping-math", "-fwrapv", "-fno-strict-aliasing", "-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra",
       "-Wno-missing-field-initializers", "-Werror");
@@ -44,7 +48,7 @@ public final class Emulator {
     symbols = SymbolLookup.libraryLookup(library, Arena.global());
   }
 
-  /// The folder with libcuda.so.1, for LD_LIBRARY_PATH.
+  /// The folder with libcuda.so.1 and the stand-ins for NVIDIA's libraries, for LD_LIBRARY_PATH.
   public static Path folder() {
     try {
       build();
@@ -130,8 +134,8 @@ public final class Emulator {
     try (FileChannel lock = FileChannel.open(FOLDER.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       synchronized (Emulator.class) {
         lock.lock();
-        List<Path> sources = files(".cpp");
-        List<Path> headers = files(".h");
+        List<Path> headers = files(SOURCES, Integer.MAX_VALUE, ".h");
+        List<Path> sources = files(SOURCES, Integer.MAX_VALUE, ".cpp");
         List<Path> stale = sources.stream().filter(source -> newest(headers, source) > time(object(source))).toList();
         if (!stale.isEmpty()) {
           requireCompiler();
@@ -142,32 +146,52 @@ public final class Emulator {
             rename(Path.of(object(source) + ".part"), object(source));
           });
         }
-        List<Path> objects = sources.stream().map(Emulator::object).toList();
+        List<Path> objects = objects(SOURCES);
         for (String name : List.of("libemulator.so", "libcuda.so.1")) {
-          link(objects, FOLDER.resolve(name));
+          link(objects, FOLDER.resolve(name), List.of());
+        }
+        for (String name : LIBRARIES) {
+          linkLibrary(name);
         }
       }
     }
   }
 
-  private static void link(List<Path> objects, Path library) {
+  /// Programs that were linked with NVIDIA's libraries want symbols whose version is the name of the library.
+  private static void linkLibrary(String name) throws IOException {
+    Path library = FOLDER.resolve(name);
+    Path versions = FOLDER.resolve(name + ".versions");
+    if (Files.notExists(versions)) {
+      Files.writeString(versions, name + " { global: cu*; local: *; };");
+    }
+    List<Path> inputs = new ArrayList<>(objects(SOURCES.resolve("libraries").resolve(name.substring("lib".length(), name.indexOf('.')))));
+    inputs.add(FOLDER.resolve("libcuda.so.1"));
+    link(inputs, library, List.of("-Wl,--version-script=" + versions));
+  }
+
+  private static void link(List<Path> objects, Path library, List<String> flags) {
     if (newest(objects, objects.getFirst()) <= time(library)) {
       return;
     }
     Path part = Path.of(library + ".part");
     List<String> command = new ArrayList<>(
         List.of("g++", "-shared", "-pthread", "-Wl,-z,defs", "-Wl,-soname," + library.getFileName(), "-o", part.toString()));
+    command.addAll(flags);
     objects.forEach(object -> command.add(object.toString()));
     run(command);
     rename(part, library);
   }
 
   private static Path object(Path source) {
-    return FOLDER.resolve(source.getFileName() + ".o");
+    return FOLDER.resolve(SOURCES.relativize(source).toString().replace('/', '-') + ".o");
   }
 
-  private static List<Path> files(String suffix) throws IOException {
-    try (Stream<Path> all = Files.list(SOURCES)) {
+  private static List<Path> objects(Path folder) throws IOException {
+    return files(folder, 1, ".cpp").stream().map(Emulator::object).toList();
+  }
+
+  private static List<Path> files(Path folder, int depth, String suffix) throws IOException {
+    try (Stream<Path> all = Files.walk(folder, depth)) {
       return all.filter(path -> path.toString().endsWith(suffix)).sorted().toList();
     }
   }
