@@ -29,14 +29,14 @@ final class CurandGenerator {
 
   private static final long GROUP = 4;
   private static final long ALIGNMENT = 16;
-  /// The most that one call is asked for: what it does with more than 2^31 values is not to be relied on.
-  private static final long MOST = 1L << 30;
   /// Doubles that Philox makes, four for each of its 65536 subsequences, before it comes to the first again: twice as many words further.
   private static final long ROUND = 1L << 18;
 
   private final Context context;
   private final Generator generator;
   private final long capacity;
+  /// Values that one call is asked for, 2^28: what it does with more than 2^31 is not to be relied on.
+  private final long most;
   private final curandGenerator handle = new curandGenerator();
   /// Made when it is first needed; the context frees it.
   private Context.@Nullable Allocation scratch;
@@ -46,6 +46,7 @@ final class CurandGenerator {
     this.context = context;
     this.generator = generator;
     this.capacity = capacity;
+    most = 16 * capacity;
     Library.CURAND.require();
     int type = generator == Generator.CURAND ? curandRngType.CURAND_RNG_PSEUDO_PHILOX4_32_10 : curandRngType.CURAND_RNG_PSEUDO_XORWOW;
     try (Context.Entered _ = context.enter()) {
@@ -150,7 +151,7 @@ final class CurandGenerator {
     long step;
     for (long done = 0; done < count; done += step) {
       long at = element + done;
-      step = Math.min(count - done, MOST);
+      step = Math.min(count - done, most);
       if (rounds && at % ROUND != 0) {
         step = Math.min(step, ROUND - at % ROUND); // it would go on in the middle of the next round
       }

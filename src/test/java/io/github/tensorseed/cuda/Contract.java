@@ -41,7 +41,7 @@ final class Contract {
   private static final int GUARD = 64;
   private static final byte POISON = (byte) 0xa5;
   /// Small buffers, so that little data goes through them many times.
-  static final long CHUNK = 64 << 10;
+  private static final long CHUNK = 64 << 10;
 
   private static final int ELEMENTS = 5000;
 
