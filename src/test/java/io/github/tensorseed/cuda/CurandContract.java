@@ -12,6 +12,7 @@ import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Expression;
 import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.Philox;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -25,6 +26,13 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcurand.JCurand;
+import jcuda.jcurand.curandGenerator;
+import jcuda.jcurand.curandOrdering;
+import jcuda.jcurand.curandRngType;
 
 /// What `cuda:0` has to do with cuRAND's generators, as a program. It prints a line for each part and ends with 0 if all hold. The argument
 /// `thorough` has it compare more.
@@ -55,6 +63,7 @@ final class CurandContract {
   public static void main(String[] arguments) throws Exception {
     try (CudaDevice philox = CudaDevice.open(0, Generator.CURAND, CHUNK)) {
       CurandContract contract = new CurandContract(philox, List.of(arguments).contains("thorough"));
+      run("words", contract::words);
       run("uniforms", contract::uniforms);
       run("carries", contract::carries);
       run("normals", contract::normals);
@@ -74,6 +83,44 @@ final class CurandContract {
     long started = System.nanoTime();
     long compared = part.check();
     System.out.printf("%s: ok, %d, %.1f s%n", name, compared, (System.nanoTime() - started) * 1e-9);
+  }
+
+  /// The library's own, on the device, which ours are to be.
+  private long words() {
+    CUdevice gpu = new CUdevice();
+    CUcontext context = new CUcontext();
+    curandGenerator generator = new curandGenerator();
+    long compared = 0;
+    succeed(JCudaDriver.cuDeviceGet(gpu, 0));
+    succeed(JCudaDriver.cuDevicePrimaryCtxRetain(context, gpu));
+    succeed(JCudaDriver.cuCtxPushCurrent(context));
+    succeed(JCurand.curandCreateGenerator(generator, curandRngType.CURAND_RNG_PSEUDO_PHILOX4_32_10));
+    succeed(JCurand.curandSetGeneratorOrdering(generator, curandOrdering.CURAND_ORDERING_PSEUDO_LEGACY));
+    succeed(JCurand.curandSetPseudoRandomGeneratorSeed(generator, KEY));
+    for (long start : new long[] {0, (1L << 18) - 4000, (1L << 34) - 4000, (1L << 50) - 4000}) {
+      int count = start == 0 ? values : 8000;
+      int[] words = new int[count];
+      try (Tensor tensor = device.allocate(DType.F32, Shape.of(count))) {
+        succeed(JCurand.curandSetGeneratorOffset(generator, start));
+        succeed(JCurand.curandGenerate(generator, Context.devicePointer(tensor.memory().address()), count));
+        succeed(JCudaDriver.cuCtxSynchronize());
+        device.read(tensor, 0, MemorySegment.ofArray(words));
+      }
+      int[] block = new int[4];
+      for (int i = 0; i < count; i++) {
+        Philox.block(KEY, (start + i) >>> 2, block);
+        require(words[i] == block[(int) (start + i) & 3], "word " + (start + i));
+      }
+      compared += count;
+    }
+    succeed(JCurand.curandDestroyGenerator(generator));
+    succeed(JCudaDriver.cuCtxPopCurrent(context));
+    succeed(JCudaDriver.cuDevicePrimaryCtxRelease(gpu));
+    return compared;
+  }
+
+  private static void succeed(int code) {
+    require(code == 0, "the test's own call: " + code);
   }
 
   /// Those have the bits of the definition.
