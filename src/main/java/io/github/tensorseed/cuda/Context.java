@@ -265,20 +265,15 @@ final class Context implements AutoCloseable {
 
   /// @param waited whether it may be an earlier launch that failed, as it may where the context is lost
   private DeviceException failure(int code, String call, boolean waited) {
-    String text = name() + ": " + Codes.text(call, code);
-    String remedy = Codes.remedy(call, code);
-    boolean lasting = !Codes.isOfLibrary(call) && Codes.losesContext(code);
-    if (Codes.isOfLibrary(call)) {
-      String query = "cuStreamQuery";
-      int behind = JCudaDriver.cuStreamQuery(stream);
-      lasting = Codes.losesContext(behind);
-      if (lasting) {
-        text += ", as " + Codes.text(query, behind);
-        remedy = Codes.remedy(query, behind);
-      }
-    }
-    lost |= lasting;
-    return new DeviceException(text + (waited || lasting ? "; " + launches : "") + remedy);
+    boolean library = Codes.isOfLibrary(call);
+    String query = "cuStreamQuery";
+    int drivers = library ? JCudaDriver.cuStreamQuery(stream) : code;
+    boolean loses = Codes.losesContext(drivers);
+    lost |= loses;
+    return new DeviceException(name() + ": " + Codes.text(call, code)
+        + (library && loses ? ", as " + Codes.text(query, drivers) : "")
+        + (waited || loses ? "; " + launches : "")
+        + (loses ? Codes.remedy(query, drivers) : Codes.remedy(call, code)));
   }
 
   /// Checks a call that made something that is to be given back when this is closed.

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 /// graph. Reading waits, and so does [#synchronize]; an error of a launch is told there, with the launches since the last wait.
 ///
 /// With a [Generator] of cuRAND's, F64 and F32 are made where they belong, and scaled there. Narrower types, and what cuRAND cannot write
-/// in place, go by way of 16 MiB of the GPU's memory, which the first fill that needs them allocates; such a fill may not be captured.
+/// in place, go by way of 16 MiB of the GPU's memory, which the first fill that needs them allocates. What cuRAND allocates is its own
+/// affair, so its fills may not be captured.
 public final class CudaDevice implements Device {
   /// Bytes of each pinned buffer, and of the pieces in which values for the host are made.
   private static final long CHUNK = 1 << 20;

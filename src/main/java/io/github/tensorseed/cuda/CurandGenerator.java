@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 /// A generator of cuRAND's host API on a context's stream.
 ///
 /// It is only ever asked for what it does without exceptions: whole groups of four values, from the first one of a group on, to an aligned
-/// address; normals of odd length it refuses, and after an offset the last values of an incomplete group are wrong. Values that go straight
-/// into a tensor are those that can; all others are made in a scratch, from which a kernel takes them.
+/// address. Normals of odd length it refuses, and after an offset the last values of an incomplete group come out wrong. What can goes
+/// straight into a tensor; all else is made in a scratch, from which a kernel takes it.
 final class CurandGenerator {
   /// Bytes of the scratch: enough that a launch is nothing beside what it makes, and no more than a GPU keeps in its second-level cache.
   static final long SCRATCH = 16 << 20;
@@ -135,8 +135,8 @@ final class CurandGenerator {
     scale(law, dtype, new Rows(rows.position(), rows.count(), inGroup, rows.run(), rows.stride()), address, in);
   }
 
-  /// Normals come scaled from cuRAND, which saves a pass over the tensor and whose bits are cuRAND's own in any case. To these nothing is
-  /// done but -0 is added, which leaves every value as it is.
+  /// Normals come scaled from cuRAND: that saves a pass over the tensor, and their bits are its own in any case. So they are multiplied by 1
+  /// and -0 is added, which leaves every value as it is.
   private void scale(Distribution law, DType dtype, Rows rows, long address, long in) {
     if (law instanceof Uniform(double low, double high)) {
       context.affine(dtype, rows, address, in, high - low, low, high);

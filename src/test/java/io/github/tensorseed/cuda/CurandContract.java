@@ -21,6 +21,7 @@ import io.github.tensorseed.cpu.Agreement;
 import io.github.tensorseed.cpu.ScalarDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -229,6 +230,14 @@ final class CurandContract {
           }
         }
       }
+    }
+    // Zeros of both signs, by underflow, straight and through the scratch.
+    for (DType dtype : List.of(DType.F32, DType.F64)) {
+      Distribution tiny = new Distribution.Normal(-0.0, dtype == DType.F32 ? Float.MIN_VALUE : Double.MIN_VALUE);
+      Slice slice = stretch(0, 1000);
+      require(bytes(tiny, dtype, slice, 0).mismatch(bytes(tiny, dtype, slice, 5)) < 0, tiny + " " + dtype);
+      require(Arrays.stream(values(device, tiny, dtype, slice)).anyMatch(value -> value == 0 && 1 / value < 0), "no -0 in " + dtype);
+      compared += slice.elements();
     }
     return compared;
   }
