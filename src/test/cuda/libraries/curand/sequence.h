@@ -23,7 +23,7 @@ struct Request {
   size_t bytes() const { return count * size(); }
 };
 
-// Where a sequence starts. The offset counts values, of whatever law.
+// Where a sequence starts. The offset counts words.
 struct Start {
   uint64_t seed = 0;
   uint64_t offset = 0;
