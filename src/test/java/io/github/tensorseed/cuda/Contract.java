@@ -51,6 +51,7 @@ final class Contract {
 
   private static final Map<String, Part> PARTS = Map.of(
       "laws", Contract::laws,
+      "values", Contract::values,
       "lengths", Contract::lengths,
       "carries", Contract::carries,
       "slices", Contract::slices,
@@ -128,6 +129,17 @@ final class Contract {
       for (DType dtype : DType.values()) {
         compared += compare(device, law, dtype, stretch(0, 5000), 0);
         compared += compare(device, law, dtype, stretch(4097, 2050), 3);
+      }
+    }
+    return compared;
+  }
+
+  /// A last place of the least significant coefficient changes one value in some 2^18.
+  private static long values(CudaDevice device) {
+    long compared = 0;
+    for (Distribution law : List.of(new Distribution.Normal(0, 1), new Distribution.LogNormal(0, 1), new Distribution.TruncatedNormal(0, 1, -3, 3))) {
+      for (DType dtype : List.of(DType.F32, DType.F64)) {
+        compared += compare(device, law, dtype, stretch(0, 1 << 20), 0);
       }
     }
     return compared;

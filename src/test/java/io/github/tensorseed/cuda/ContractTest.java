@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.cli.Main;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ class ContractTest {
     Path report = dir.resolve("report.json");
     Fork fork = Fork.emulated(mode + ",report=" + report, Contract.class);
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
-    assertThat(fork.out().lines()).hasSize(9).allMatch(line -> line.contains(": ok, "));
+    assertThat(fork.out().lines()).hasSize(10).allMatch(line -> line.contains(": ok, "));
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     assertThat(left.get("never_waited")).isEmpty();
