@@ -113,7 +113,7 @@ int Driver::call(const char* name, Rule rule, const std::function<void()>& body)
     return SUCCESS;
   } catch (const Fault& fault) {
     if (fault.code != NOT_READY) {
-      log(format("%s (call %ld): %s: %s", name, control.calls(), codeName(fault.code), fault.message.c_str()));
+      log(format("%s (call %ld): %s: %s", name, control.calls(), codeText(fault.code).c_str(), fault.message.c_str()));
     }
     return fault.code;
   } catch (const std::bad_alloc&) {

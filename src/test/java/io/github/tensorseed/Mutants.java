@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
@@ -140,7 +141,7 @@ public final class Mutants {
     };
   }
 
-  /// Compiles all sources, for javac copies constants from class to class.
+  /// Compiles the source and those that name its class, for javac copies constants from class to class.
   private void compile(Mutant mutant, Path classes) throws IOException {
     JavaFileObject changed = new SimpleJavaFileObject(
         URI.create("string:///" + JAVA.relativize(mutant.source())), JavaFileObject.Kind.SOURCE) {
@@ -153,9 +154,13 @@ public final class Mutants {
     };
     StringWriter messages = new StringWriter();
     try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, UTF_8); Stream<Path> all = Files.walk(JAVA)) {
-      List<Path> others = all.filter(file -> file.toString().endsWith(".java") && !file.equals(mutant.source())).toList();
+      Pattern name = Pattern.compile("\\b" + String.valueOf(mutant.source().getFileName()).replace(".java", "") + "\\b");
       List<JavaFileObject> sources = new ArrayList<>(List.of(changed));
-      files.getJavaFileObjectsFromPaths(others).forEach(sources::add);
+      for (Path file : all.filter(path -> path.toString().endsWith(".java") && !path.equals(mutant.source())).toList()) {
+        if (name.matcher(Files.readString(file)).find()) {
+          files.getJavaFileObjects(file).forEach(sources::add);
+        }
+      }
       Files.createDirectories(classes);
       boolean compiled = compiler.getTask(messages, files, null, List.of("-d", classes.toString(), "-proc:none", "-nowarn", "--add-modules",
           "jdk.incubator.vector", "-cp", System.getProperty("java.class.path")), null, sources).call();
