@@ -2,12 +2,14 @@
 #include "convert.cuh"
 #include "fill.cuh"
 
-// Blocks that are to live on one multiprocessor: six leave each thread 40 registers, four 64, three 80. The truncated normal and what is
-// computed in binary64 would spill with 40.
+// Blocks that are to live on one multiprocessor: six leave each thread 40 registers, five 48, four 64, three 80. The truncated normal and
+// what is computed in binary64 would spill with 40, and uniforms of bfloat16 do on Ampere.
 template <template <typename> class L, typename D>
 constexpr u32 RESIDENT = sizeof(typename D::Float::Real) == 4 ? 6 : 3;
 template <typename D>
 constexpr u32 RESIDENT<TruncatedNormal, D> = sizeof(typename D::Float::Real) == 4 ? 4 : 3;
+template <typename D>
+constexpr u32 RESIDENT<Uniform, D> = sizeof(typename D::Float::Real) == 4 ? __is_same(D, BF16) ? 5 : 6 : 3;
 
 #define FILL(name, Law_, dtype, D)                                                                                             \
   extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT<Law_, D>)                                                     \

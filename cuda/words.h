@@ -61,6 +61,13 @@ __device__ __forceinline__ u32 upperHalves(u32 first, u32 second) {
   return both;
 }
 
+/// Two values to bfloat16, nearest even, the first one's code below. From sm_80 on.
+__device__ __forceinline__ u32 bfloat16s(float first, float second) {
+  u32 both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  return both;
+}
+
 /// To binary16, nearest even; overflow is infinity.
 __device__ __forceinline__ u16 binary16(float x) {
   u16 half;

@@ -106,6 +106,9 @@ class Body {
       made.guard = reg(text.word(), P::kind);
     }
     std::string name = text.word();
+    if (target < 80 && (name.find(".bf16") != std::string::npos || name.find(".NaN") != std::string::npos)) {
+      text.refuse(name + " needs .target sm_80");
+    }
     if (name.rfind("ld.", 0) == 0 || name.rfind("st.", 0) == 0) {
       memory(made, name);
     } else if (name == "bra" || name == "bra.uni") {
@@ -186,9 +189,6 @@ class Body {
   }
 
   void convert(Instruction& made, const std::string& name) {
-    if (name.find(".bf16") != std::string::npos && target < 80) {
-      text.refuse(name + " needs .target sm_80");
-    }
     uint32_t to = reg(text.word());
     text.expect(",");
     uint32_t from = reg(text.word());

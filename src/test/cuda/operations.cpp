@@ -110,6 +110,11 @@ struct Max {
   }
   template <class T> static T of(T a, T b) { return a > b ? a : b; }
 };
+// sm_80 has these: a NaN on either side is the result.
+template <class Choice>
+struct OrNan {
+  static float of(float a, float b) { return a != a || b != b ? bits<float>(0x7fffffffu) : Choice::of(a, b); }
+};
 
 // --- bits
 struct And { template <class T> static T of(T a, T b) { return a & b; } };
@@ -347,6 +352,8 @@ void addFloats(Operations& table) {
     add<BothNumbers, P, T, T>(table, "setp.num" + suffix);
     add<SomeNan, P, T, T>(table, "setp.nan" + suffix);
   });
+  add<OrNan<Min>, F32, F32, F32>(table, "min.NaN.f32");
+  add<OrNan<Max>, F32, F32, F32>(table, "max.NaN.f32");
 }
 
 void addMoves(Operations& table) {

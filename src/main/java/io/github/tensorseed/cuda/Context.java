@@ -40,7 +40,6 @@ import org.jspecify.annotations.Nullable;
 /// The context is the GPU's primary one or the caller's, and others use it too: it is current on a thread only during a call, and never
 /// reset.
 final class Context implements AutoCloseable {
-  private static final String KERNELS = "kernels.ptx";
   private static final int LOG = 4096;
 
   private static final int BLOCK = 256;
@@ -173,15 +172,14 @@ final class Context implements AutoCloseable {
 
   private void load() {
     try (Entered _ = enter()) {
-      int[] multiprocessors = new int[1];
-      check(JCudaDriver.cuDeviceGetAttribute(
-          multiprocessors, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device), "cuDeviceGetAttribute");
-      mostBlocks = Math.max(1, multiprocessors[0] * BLOCKS_PER_MULTIPROCESSOR);
+      mostBlocks = Math.max(1, attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) * BLOCKS_PER_MULTIPROCESSOR);
       if (primary) {
         made(JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "cuStreamCreate",
             "cuStreamDestroy", () -> JCudaDriver.cuStreamDestroy(stream));
       }
-      CUmodule module = module();
+      // From Ampere on, rounding to BF16 takes one instruction.
+      CUmodule module = module(
+          attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) < 8 ? "kernels_sm_70.ptx" : "kernels_sm_80.ptx");
       // All at once, so that a fill is a launch and nothing else.
       for (Kernel kernel : Kernel.values()) {
         Map<DType, Entry> entries = new EnumMap<>(DType.class);
@@ -195,11 +193,17 @@ final class Context implements AutoCloseable {
     }
   }
 
-  private CUmodule module() {
+  private int attribute(int attribute) {
+    int[] value = new int[1];
+    check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "cuDeviceGetAttribute");
+    return value[0];
+  }
+
+  private CUmodule module(String kernels) {
     CUmodule module = new CUmodule();
-    try (Arena text = Arena.ofConfined(); InputStream in = Context.class.getResourceAsStream(KERNELS)) {
+    try (Arena text = Arena.ofConfined(); InputStream in = Context.class.getResourceAsStream(kernels)) {
       if (in == null) {
-        throw new DeviceUnavailableException("this build of tensorseed is without the kernels (" + KERNELS + ")");
+        throw new DeviceUnavailableException("this build of tensorseed is without the kernels (" + kernels + ")");
       }
       byte[] bytes = in.readAllBytes();
       MemorySegment image = text.allocate(bytes.length + 1L);

@@ -31,7 +31,7 @@ class ContractTest {
 
   /// Nothing may be left behind, nor run without being waited for.
   @ParameterizedTest
-  @ValueSource(strings = {"eager", "lazy", "random:7"})
+  @ValueSource(strings = {"eager,sm=70", "lazy,sm=80", "random:7,sm=90"})
   void holds(String mode) throws Exception {
     Path report = dir.resolve("report.json");
     requireContract(Fork.environment(mode + ",devices=2,report=" + report));

@@ -22,9 +22,12 @@ record Ptx(String text) {
   private static final Pattern INSTRUCTION = Pattern.compile("(?<=[;{}:\\n])\\s*(?:@!?%p\\d+\\s+)?([a-z][\\w.]*)(?=[\\s;])");
   private static final Set<String> ROUNDED = Set.of("add", "sub", "mul", "mad", "fma", "div", "sqrt", "rcp");
 
-  /// The module that ships.
-  static Ptx shipped() {
-    try (InputStream in = Ptx.class.getResourceAsStream("kernels.ptx")) {
+  /// The GPUs for which a module ships, and for all later ones until the next.
+  static final List<String> TARGETS = List.of("sm_70", "sm_80");
+
+  /// The module that ships for GPUs from this one on.
+  static Ptx shipped(String target) {
+    try (InputStream in = Ptx.class.getResourceAsStream("kernels_" + target + ".ptx")) {
       return new Ptx(new String(in.readAllBytes(), US_ASCII));
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -39,7 +39,7 @@ class PtxStrictnessTest {
       "frobnicate.b32 %r1, %r2;", "add.u8 %rs1, %rs2, %rs3;", "add.s128 %rd1, %rd2, %rd3;", "ld.local.u32 %r1, [%rd1];",
       "ld.shared.u32 %r1, [%rd1];", "st.param.u32 [out], %r1;", "ld.global.v3.u32 {%r1, %r2, %r3}, [%rd1];",
       "ld.global.v4.u64 {%rd1, %rd1, %rd1, %rd1}, [%rd1];", "bar.sync 0;", "atom.global.add.u32 %r1, [%rd1], 1;",
-      "cvt.rn.bf16.f32 %rs1, %f1;", "mov.u32 %r1, %laneid;", "mov.u32 %r1, %tid.w;", "call.uni foo;",
+      "cvt.rn.bf16.f32 %rs1, %f1;", "min.NaN.f32 %f1, %f2, %f3;", "mov.u32 %r1, %laneid;", "mov.u32 %r1, %tid.w;", "call.uni foo;",
       // Widths and families of registers.
       "add.s32 %rd1, %r1, %r2;", "add.s32 %f1, %r1, %r2;", "add.rn.f32 %r1, %f1, %rs1;", "mul.wide.u32 %r1, %r2, %r3;",
       "setp.eq.s32 %r1, %r2, %r3;", "selp.b32 %r1, %r2, %r3, %r1;", "ld.global.u32 %rs1, [%rd1];", "ld.global.f32 %fd1, [%rd1];",

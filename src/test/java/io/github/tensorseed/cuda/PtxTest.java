@@ -11,6 +11,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// What the kernels' text promises to every driver since CUDA 11.0 and to every bit: it is read here, not run.
 class PtxTest {
@@ -18,15 +20,19 @@ class PtxTest {
   private static final List<String> FILL = List.of(".u64", ".u64", ".u64", ".u64", ".u64", ".u64", ".align 8 .b8[64]");
   private static final List<String> CONVERT = List.of(".u64", ".u64", ".u64", ".f64");
 
-  private final Ptx shipped = Ptx.shipped();
-
-  @Test
-  void everyDriverAndGpuThatWeNameTakesIt() {
-    assertThat(shipped.text().lines().limit(10)).contains(".version 7.0", ".target sm_70", ".address_size 64");
+  static List<String> targets() {
+    return Ptx.TARGETS;
   }
 
-  @Test
-  void hasAnEntryForEachLawAndConversion() {
+  @ParameterizedTest
+  @MethodSource("targets")
+  void everyDriverAndGpuThatWeNameTakesIt(String target) {
+    assertThat(Ptx.shipped(target).text().lines().limit(10)).contains(".version 7.0", ".target " + target, ".address_size 64");
+  }
+
+  @ParameterizedTest
+  @MethodSource("targets")
+  void hasAnEntryForEachLawAndConversion(String target) {
     Map<String, List<String>> expected = new TreeMap<>();
     for (DType dtype : DType.values()) {
       LAWS.forEach(law -> expected.put(law + "_" + name(dtype), FILL));
@@ -34,32 +40,34 @@ class PtxTest {
         expected.put("convert_" + name(source) + "_" + name(dtype), CONVERT);
       }
     }
-    assertThat(shipped.entries()).isEqualTo(expected);
+    assertThat(Ptx.shipped(target).entries()).isEqualTo(expected);
   }
 
   private static String name(DType dtype) {
     return dtype.name().toLowerCase(Locale.ROOT);
   }
 
-  @Test
-  void hasEntriesAndRegistersOnly() {
+  @ParameterizedTest
+  @MethodSource("targets")
+  void hasEntriesAndRegistersOnly(String target) {
     // No functions, no memory of its own, no spilled array.
-    assertThat(shipped.directives())
+    assertThat(Ptx.shipped(target).directives())
         .containsExactlyInAnyOrder(".version", ".target", ".address_size", ".visible .entry", ".param", ".maxntid", ".maxnreg",
             ".minnctapersm", ".reg");
   }
 
-  @Test
-  void everyRoundingIsToNearestEven() {
-    assertThat(shipped.inexact()).isEmpty();
+  @ParameterizedTest
+  @MethodSource("targets")
+  void everyRoundingIsToNearestEven(String target) {
+    assertThat(Ptx.shipped(target).inexact()).isEmpty();
   }
 
   @Test
   void usesNoOpcodeThatIsNotListed() throws IOException {
     String opcodes = """
-        # Every opcode of kernels.ptx, which are those that an emulator has to know. Made by
+        # Every opcode of the kernels, which are those that an emulator has to know. Made by
         # mvn test -Dtest=PtxTest     which writes target/opcodes.txt and compares
-        """ + String.join("\n", shipped.opcodes()) + "\n";
+        """ + String.join("\n", Ptx.TARGETS.stream().flatMap(target -> Ptx.shipped(target).opcodes().stream()).sorted().distinct().toList()) + "\n";
     Files.writeString(Path.of("target/opcodes.txt"), opcodes);
     assertThat(opcodes).isEqualTo(Files.readString(Path.of("src/test/resources/io/github/tensorseed/cuda/opcodes.txt")));
   }
