@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.tensorseed.DType;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -20,7 +22,8 @@ class ConversionsTest {
   private static final int GUARD = 32;
 
   private final PtxBench bench = new PtxBench("eager");
-  private final long module = bench.module(Ptx.shipped().text());
+  private final Map<String, Long> modules =
+      Ptx.TARGETS.stream().collect(Collectors.toMap(target -> target, target -> bench.module(Ptx.shipped(target).text())));
 
   private static long nan(DType dtype) {
     return switch (dtype) {
@@ -78,13 +81,15 @@ class ConversionsTest {
     for (DType to : DType.values()) {
       long out = bench.allocate((long) codes.length * to.bytes());
       for (double scale : new double[] {1, -0.37, 0x1p-20, 3e5}) {
-        launch(from, to, 7, out, in, codes.length, scale);
-        long[] converted = bench.download(out, codes.length, to.bytes());
-        for (int i = 0; i < codes.length; i++) {
-          long expected = expected(from, codes[i], scale, to);
-          if (converted[i] != expected) {
-            assertThat(Long.toHexString(converted[i])).as("convert_%s_%s of %x times %s", from, to, codes[i], scale)
-                .isEqualTo(Long.toHexString(expected));
+        for (String target : modules.keySet()) {
+          launch(target, from, to, 7, out, in, codes.length, scale);
+          long[] converted = bench.download(out, codes.length, to.bytes());
+          for (int i = 0; i < codes.length; i++) {
+            long expected = expected(from, codes[i], scale, to);
+            if (converted[i] != expected) {
+              assertThat(Long.toHexString(converted[i])).as("convert_%s_%s of %x times %s, %s", from, to, codes[i], scale, target)
+                  .isEqualTo(Long.toHexString(expected));
+            }
           }
         }
       }
@@ -93,8 +98,8 @@ class ConversionsTest {
     bench.check("cuMemFree_v2", in);
   }
 
-  private void launch(DType from, DType to, int blocks, long out, long in, int count, double scale) {
-    long kernel = bench.function(module, ("convert_" + from + "_" + to).toLowerCase(Locale.ROOT));
+  private void launch(String target, DType from, DType to, int blocks, long out, long in, int count, double scale) {
+    long kernel = bench.function(modules.getOrDefault(target, 0L), ("convert_" + from + "_" + to).toLowerCase(Locale.ROOT));
     assertThat(bench.launch(kernel, 0L, blocks, 256, out, in, count, Double.doubleToRawLongBits(scale))).isZero();
     bench.check("cuCtxSynchronize");
   }
@@ -123,14 +128,16 @@ class ConversionsTest {
     long in = bench.upload(bytes, 1);
     int length = codes.length * to.bytes();
     long out = bench.allocate(length + 2 * GUARD);
-    bench.check("cuMemsetD8_v2", out, (byte) 0x5a, length + 2L * GUARD);
-    launch(from, to, 2, out + GUARD + outShift, in + inShift, codes.length, 0.75);
     long[] expected = LongStream.generate(() -> 0x5a).limit(length + 2 * GUARD).toArray();
     for (int i = 0; i < length; i++) {
       expected[GUARD + outShift + i] = expected(from, codes[i / to.bytes()], 0.75, to) >>> (8 * (i % to.bytes())) & 0xff;
     }
-    assertThat(bench.download(out, expected.length, 1)).as("%s to %s, %d from %d to %d", from, to, codes.length, inShift, outShift)
-        .isEqualTo(expected);
+    for (String target : modules.keySet()) {
+      bench.check("cuMemsetD8_v2", out, (byte) 0x5a, length + 2L * GUARD);
+      launch(target, from, to, 2, out + GUARD + outShift, in + inShift, codes.length, 0.75);
+      assertThat(bench.download(out, expected.length, 1))
+          .as("%s to %s, %d from %d to %d, %s", from, to, codes.length, inShift, outShift, target).isEqualTo(expected);
+    }
     bench.check("cuMemFree_v2", in);
     bench.check("cuMemFree_v2", out);
   }
@@ -140,9 +147,11 @@ class ConversionsTest {
   @EnumSource
   void inPlace(DType dtype) {
     long[] codes = new Random(5).longs(5000).map(code -> code & -1L >>> (64 - 8 * dtype.bytes())).toArray();
-    long memory = bench.upload(codes, dtype.bytes());
-    launch(dtype, dtype, 3, memory, memory, codes.length, 0.02);
-    assertThat(bench.download(memory, codes.length, dtype.bytes()))
-        .isEqualTo(Arrays.stream(codes).map(code -> expected(dtype, code, 0.02, dtype)).toArray());
+    long[] expected = Arrays.stream(codes).map(code -> expected(dtype, code, 0.02, dtype)).toArray();
+    for (String target : modules.keySet()) {
+      long memory = bench.upload(codes, dtype.bytes());
+      launch(target, dtype, dtype, 3, memory, memory, codes.length, 0.02);
+      assertThat(bench.download(memory, codes.length, dtype.bytes())).as(target).isEqualTo(expected);
+    }
   }
 }
