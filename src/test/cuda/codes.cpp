@@ -45,11 +45,18 @@ const char* codeName(int code) {
     case 800: return "CUDA_ERROR_NOT_PERMITTED";
     case 801: return "CUDA_ERROR_NOT_SUPPORTED";
     case 802: return "CUDA_ERROR_SYSTEM_NOT_READY";
+    case 803: return "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH";
+    case 804: return "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE";
     case 900: return "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED";
     case 901: return "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED";
     case 999: return "CUDA_ERROR_UNKNOWN";
     default: return nullptr;
   }
+}
+
+std::string codeText(int code) {
+  const char* name = codeName(code);
+  return name == nullptr ? format("code %d", code) : name;
 }
 
 bool isSticky(int code) {

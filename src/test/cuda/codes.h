@@ -59,6 +59,8 @@ struct Library {
 
 // Null for a number that is no result code.
 const char* codeName(int code);
+// The name, or "code N" where there is none.
+std::string codeText(int code);
 
 // A code after which the context, and with it the process, is of no more use.
 bool isSticky(int code);

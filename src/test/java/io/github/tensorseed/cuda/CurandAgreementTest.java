@@ -2,6 +2,7 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 

@@ -2,6 +2,7 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.cli.Main;
 import java.io.File;
 import java.nio.file.Files;

@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /// The emulated CUDA driver of src/test/cuda and the stand-ins for NVIDIA's libraries over it: builds them, controls them and
-/// asks them; [Fork] starts processes on them.
+/// asks them; [io.github.tensorseed.Fork] starts processes on them.
 ///
 /// Options, in the environment variable TENSORSEED_EMULATOR of a process or given to [#reset], separated by commas:
 ///

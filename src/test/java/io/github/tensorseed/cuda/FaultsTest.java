@@ -2,6 +2,7 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -10,7 +11,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FaultsTest {
   /// Each fault ends in an exception with the name of the call and of the code, and nothing is leaked.
   @ParameterizedTest
-  @CsvSource({"eager, device, 2, 0", "lazy, checkpoint, 1, 0", "random:5, curand, 3, \\d\\d"})
+  @CsvSource({"eager, device, 2, 0", "lazy, checkpoint, 1, 0", "random:11, init, 1, 0", "random:5, curand, 3, \\d\\d"})
   void everyCallMayFail(String mode, String scenario, int allocations, String statuses, @TempDir Path folder) throws Exception {
     Fork fork = Fork.emulated(mode, Faults.class, mode, scenario, folder.toString());
     assertThat(fork.code()).as(fork.err()).isZero();

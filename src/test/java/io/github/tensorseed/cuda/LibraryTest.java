@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.cli.Main;
 import java.io.File;
 import java.io.IOException;

@@ -2,6 +2,7 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
 import java.nio.file.Path;
