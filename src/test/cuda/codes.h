@@ -41,19 +41,27 @@ struct EXPORTED Fault {
   int status = 0;
 };
 
-// How a library tells of faults: in codes of its own.
+// How a library tells of faults: by statuses of its own.
 struct Library {
-  // The status that the driver's code becomes.
-  int (*status)(int code);
+  int notInitialized;
+  int outOfMemory;
+  int invalidValue;
+  int failed;
+  // When the context was lost before.
+  int lost;
+  int unsupported;
   // Null for a number that is no status.
   const char* (*name)(int status);
+
+  // What one of the driver's codes becomes.
+  int status(int code) const;
 };
 
 // Null for a number that is no result code.
-EXPORTED const char* codeName(int code);
+const char* codeName(int code);
 
 // A code after which the context, and with it the process, is of no more use.
-EXPORTED bool isSticky(int code);
+bool isSticky(int code);
 
 EXPORTED std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 

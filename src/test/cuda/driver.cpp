@@ -163,6 +163,14 @@ Context& Driver::current() {
   return *context;
 }
 
+Context& Driver::usable() {
+  Context& context = current();
+  if (context.lost != SUCCESS) {
+    throw Fault{context.lost, "the context is lost"};
+  }
+  return context;
+}
+
 Stream& Driver::stream(Handle handle) {
   // 1 and 2 are the driver's names for the legacy stream and the per-thread stream.
   Stream& found = handle <= 1 ? *current().legacy : handle == 2 ? *current().perThread : *streamHandles.at(handle);

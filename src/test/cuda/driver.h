@@ -108,12 +108,12 @@ class EXPORTED Driver {
   // Never destroyed: a static destructor would run while threads of the JVM are still here.
   static Driver& get();
 
-  // Every entry point: counts, injects, checks, runs, turns what is thrown into a code.
-  int call(const char* name, Rule rule, const std::function<void()>& body) { return call(name, rule, body, nullptr); }
-  // The same for a function of a library.
-  int call(const char* name, Rule rule, const std::function<void()>& body, const Library* library);
+  // Every entry point, the driver's or a library's: counts, injects, checks, runs, turns what is thrown into a code.
+  int call(const char* name, Rule rule, const std::function<void()>& body, const Library* library = nullptr);
 
   Context& current();
+  // The current context, which must not be lost.
+  Context& usable();
   Stream& stream(Handle handle);
   Context& primary(int device);
   Context& addContext(int device, bool primary);

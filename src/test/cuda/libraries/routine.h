@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "library.h"
+#include "openblas.h"
 
 namespace emulator {
 
@@ -17,7 +17,7 @@ struct Span {
 
   // Null if there are none.
   T* get() const {
-    return count == 0 ? nullptr : reinterpret_cast<T*>(aligned(*driver, device, address, count * sizeof(T), sizeof(T)));
+    return count == 0 ? nullptr : reinterpret_cast<T*>(aligned(*driver, device, address, count, sizeof(T), sizeof(T)));
   }
 
   // All bits set, a NaN: for memory whose contents nobody may rely on.
@@ -34,12 +34,31 @@ struct Span {
   }
 };
 
+// What a handle holds, at least.
+struct RoutineState {
+  const Context* context;
+  Handle stream = 0;
+};
+
+template <class State>
+int create(const Library& library, const char* name, const char* kind, Handle* handle) {
+  return call(library, name, Rule::CONTEXT, [&](Driver& driver) {
+    driver.refuseInCapture();
+    if (openblas() == nullptr) {
+      refuse(library.notInitialized, "TENSORSEED_OPENBLAS names no library that can be loaded");
+    }
+    auto state = std::make_shared<State>();
+    state->context = &driver.current();
+    wanted(handle, "handle") = driver.libraryHandles.add({state->context, kind, state});
+  });
+}
+
 class Routine {
  public:
   // A handle is for the context that was current when it was made.
-  Routine(Driver& theDriver, const char* theName, const Context* context, Handle theStream, int invalidValue)
-      : driver(theDriver), name(theName), stream(theStream), invalid(invalidValue) {
-    if (context != &driver.current()) {
+  Routine(Driver& theDriver, const char* theName, const RoutineState& state, const Library& library)
+      : driver(theDriver), name(theName), stream(state.stream), invalid(library.invalidValue) {
+    if (state.context != &driver.current()) {
       throw Fault{INVALID_CONTEXT, "the handle belongs to another context than the current one"};
     }
   }
@@ -81,14 +100,11 @@ class Routine {
     driver.refuseInCapture();
     Stream& queue = driver.stream(stream);
     queue.legacy ? driver.streams.waitBlocking(driver.current()) : driver.streams.wait(queue);
-    if (driver.current().lost != SUCCESS) {
-      throw Fault{driver.current().lost, "the context is lost"};
-    }
+    driver.usable();
   }
 
-  Driver& driver;
-
  private:
+  Driver& driver;
   const char* name;
   Handle stream;
   int invalid;

@@ -2,17 +2,10 @@
 #include "cublas.h"
 
 using namespace emulator;
-using namespace cublas;
+using cublas::Routine;
+using cublas::State;
 
 namespace {
-
-enum Status : int {
-  NOT_MADE = 1,
-  ALLOC_FAILED = 3,
-  EXECUTION_FAILED = 13,
-  INTERNAL_ERROR = 14,
-  UNSUPPORTED = 15,
-};
 
 const char* statusName(int status) {
   switch (status) {
@@ -30,29 +23,10 @@ const char* statusName(int status) {
   }
 }
 
-int ofDriver(int code) {
-  switch (code) {
-    case OUT_OF_MEMORY: return ALLOC_FAILED;
-    case emulator::INVALID_VALUE: return cublas::INVALID_VALUE;
-    case NOT_INITIALIZED:
-    case NO_DEVICE:
-    case INVALID_CONTEXT:
-    case CONTEXT_IS_DESTROYED: return NOT_MADE;
-    case NOT_SUPPORTED: return UNSUPPORTED;
-    default: return isSticky(code) ? EXECUTION_FAILED : INTERNAL_ERROR;
-  }
-}
-
-const Library CUBLAS = {ofDriver, statusName};
+const Library CUBLAS = {1, 3, 7, 14, 13, 15, statusName};
 const char* const KIND = "cublas handles";
 
-State& live(Driver& driver, Handle handle) {
-  State* found = find<State>(driver, KIND, handle);
-  if (found == nullptr) {
-    refuse(NOT_MADE, "no live handle");
-  }
-  return *found;
-}
+State& live(Driver& driver, Handle handle) { return *emulator::live<State>(driver, KIND, handle, CUBLAS.notInitialized); }
 
 // Sets or asks something of a handle.
 int with(const char* name, Handle handle, const std::function<void(State&)>& body) {
@@ -65,29 +39,16 @@ namespace cublas {
 
 int run(const char* name, Handle handle, const std::function<void(Routine&)>& body) {
   return call(CUBLAS, name, Rule::CONTEXT, [&](Driver& driver) {
-    Routine routine(driver, name, live(driver, handle));
+    Routine routine(driver, name, live(driver, handle), CUBLAS);
     body(routine);
   });
 }
 
 }  // namespace cublas
 
-ENTRY cublasCreate_v2(Handle* handle) {
-  return call(CUBLAS, "cublasCreate_v2", Rule::CONTEXT, [&](Driver& driver) {
-    driver.refuseInCapture();
-    if (openblas() == nullptr) {
-      refuse(NOT_MADE, "TENSORSEED_OPENBLAS names no library that can be loaded");
-    }
-    wanted(handle, "handle") = driver.libraryHandles.add({&driver.current(), KIND, std::make_shared<State>(State{&driver.current()})});
-  });
-}
+ENTRY cublasCreate_v2(Handle* handle) { return create<State>(CUBLAS, "cublasCreate_v2", KIND, handle); }
 
-ENTRY cublasDestroy_v2(Handle handle) {
-  return call(CUBLAS, "cublasDestroy_v2", Rule::DESTROY, [&](Driver& driver) {
-    live(driver, handle);
-    driver.libraryHandles.take(handle);
-  });
-}
+ENTRY cublasDestroy_v2(Handle handle) { return destroy(CUBLAS, "cublasDestroy_v2", KIND, handle, CUBLAS.notInitialized); }
 
 // The workspace goes back to the library's own.
 ENTRY cublasSetStream_v2(Handle handle, Handle stream) {
@@ -105,7 +66,7 @@ ENTRY cublasGetStream_v2(Handle handle, Handle* stream) {
 ENTRY cublasSetWorkspace_v2(Handle handle, Address workspace, size_t bytes) {
   return with("cublasSetWorkspace_v2", handle, [&](State& state) {
     if (workspace % 256 != 0) {
-      refuse(cublas::INVALID_VALUE, "a workspace that is not aligned to 256 bytes");
+      refuse(CUBLAS.invalidValue, "a workspace that is not aligned to 256 bytes");
     }
     state.workspace = workspace;
     state.workspaceBytes = bytes;
@@ -115,7 +76,7 @@ ENTRY cublasSetWorkspace_v2(Handle handle, Address workspace, size_t bytes) {
 ENTRY cublasSetPointerMode_v2(Handle handle, int mode) {
   return with("cublasSetPointerMode_v2", handle, [&](State& state) {
     if (mode != 0 && mode != 1) {
-      refuse(cublas::INVALID_VALUE, format("the pointer mode %d", mode));
+      refuse(CUBLAS.invalidValue, format("the pointer mode %d", mode));
     }
     state.scalarsOnDevice = mode == 1;
   });
@@ -129,7 +90,7 @@ ENTRY cublasGetPointerMode_v2(Handle handle, int* mode) {
 ENTRY cublasSetMathMode(Handle handle, int mode) {
   return with("cublasSetMathMode", handle, [&](State& state) {
     if ((mode & ~16) < 0 || (mode & ~16) > 3) {
-      refuse(cublas::INVALID_VALUE, format("the math mode %d", mode));
+      refuse(CUBLAS.invalidValue, format("the math mode %d", mode));
     }
     state.mathMode = mode;
   });
@@ -146,7 +107,7 @@ ENTRY cublasGetVersion_v2(Handle handle, int* version) {
 ENTRY cublasGetProperty(int property, int* value) {
   return call(CUBLAS, "cublasGetProperty", Rule::ANYTIME, [&](Driver&) {
     if (property < 0 || property > 2) {
-      refuse(cublas::INVALID_VALUE, format("property %d", property));
+      refuse(CUBLAS.invalidValue, format("property %d", property));
     }
     wanted(value, "value") = property == 2 ? 3 : 11;
   });

@@ -1,6 +1,5 @@
 // Handles of cuBLAS, and the frame around its routines.
 #pragma once
-#include "../openblas.h"
 #include "../routine.h"
 
 namespace cublas {
@@ -10,11 +9,7 @@ using emulator::Driver;
 using emulator::Handle;
 using emulator::Span;
 
-constexpr int INVALID_VALUE = 7;
-
-struct State {
-  const emulator::Context* context;
-  Handle stream = 0;
+struct State : emulator::RoutineState {
   bool scalarsOnDevice = false;
   int mathMode = 0;
   Address workspace = 0;
@@ -32,8 +27,8 @@ struct Scalar {
 
 class Routine : public emulator::Routine {
  public:
-  Routine(Driver& theDriver, const char* name, const State& theState)
-      : emulator::Routine(theDriver, name, theState.context, theState.stream, INVALID_VALUE), state(theState) {}
+  Routine(Driver& driver, const char* name, const State& theState, const emulator::Library& library)
+      : emulator::Routine(driver, name, theState, library), state(theState) {}
 
   template <class T>
   Scalar<T> scalar(const T* pointer) const {

@@ -8,7 +8,7 @@ using namespace emulator;
 namespace {
 
 enum Status : int {
-  NOT_READY_YET = 101,
+  NO_GENERATOR = 101,
   ALLOCATION_FAILED = 102,
   TYPE_ERROR = 103,
   OUT_OF_RANGE = 104,
@@ -37,20 +37,8 @@ const char* statusName(int status) {
   }
 }
 
-int ofDriver(int code) {
-  switch (code) {
-    case OUT_OF_MEMORY: return ALLOCATION_FAILED;
-    case INVALID_VALUE: return OUT_OF_RANGE;
-    case NOT_INITIALIZED:
-    case NO_DEVICE:
-    case INVALID_CONTEXT:
-    case CONTEXT_IS_DESTROYED: return INITIALIZATION_FAILED;
-    case NOT_SUPPORTED: return INTERNAL_ERROR;
-    default: return isSticky(code) ? PREEXISTING_FAILURE : LAUNCH_FAILURE;
-  }
-}
-
-const Library CURAND = {ofDriver, statusName};
+const Library CURAND = {INITIALIZATION_FAILED, ALLOCATION_FAILED, OUT_OF_RANGE, LAUNCH_FAILURE, PREEXISTING_FAILURE, INTERNAL_ERROR,
+    statusName};
 const char* const KIND = "curand generators";
 // A kernel may store as much as this at once, and the library says nothing of what it does.
 constexpr size_t WIDEST_STORE = 16;
@@ -65,13 +53,7 @@ struct Generator {
   Handle stream = 0;
 };
 
-Generator& live(Driver& driver, Handle handle) {
-  Generator* found = find<Generator>(driver, KIND, handle);
-  if (found == nullptr) {
-    refuse(NOT_READY_YET, "no live generator");
-  }
-  return *found;
-}
+Generator& live(Driver& driver, Handle handle) { return *emulator::live<Generator>(driver, KIND, handle, NO_GENERATOR); }
 
 int create(const char* name, Handle* handle, int type, bool onHost) {
   return call(CURAND, name, onHost ? Rule::ANYTIME : Rule::CONTEXT, [&](Driver& driver) {
@@ -108,7 +90,7 @@ void run(curand::Sequence& sequence, bool first, const curand::Start& start, con
 }
 
 void onDevice(Driver& driver, const char* name, Generator& generator, Address address, const curand::Request& request) {
-  Context& context = driver.current();
+  Context& context = driver.usable();
   if (generator.context != &context) {
     refuse(LAUNCH_FAILURE, "the generator belongs to another context than the current one");
   }
@@ -121,16 +103,14 @@ void onDevice(Driver& driver, const char* name, Generator& generator, Address ad
   auto sequence = generator.sequence;
   bool first = !generator.started;
   submit(driver, name, generator.stream, [=, &driver, device = context.device, start = generator.start] {
-    run(*sequence, first, start, request, aligned(driver, device, address, request.bytes(), WIDEST_STORE));
+    run(*sequence, first, start, request, aligned(driver, device, address, request.count, request.size(), WIDEST_STORE));
   });
 }
 
 int generate(const char* name, Handle handle, Address address, const curand::Request& request) {
-  Generator* found = find<Generator>(Driver::get(), KIND, handle);
-  bool onHost = found == nullptr || found->context == nullptr;
-  return call(CURAND, name, onHost ? Rule::ANYTIME : Rule::CONTEXT, [&](Driver& driver) {
+  return call(CURAND, name, Rule::ANYTIME, [&](Driver& driver) {
     Generator& generator = live(driver, handle);
-    if (onHost) {
+    if (generator.context == nullptr) {
       run(*generator.sequence, !generator.started, generator.start, request, reinterpret_cast<void*>(address));
     } else {
       onDevice(driver, name, generator, address, request);
@@ -147,10 +127,7 @@ ENTRY curandCreateGenerator(Handle* generator, int type) { return create("curand
 ENTRY curandCreateGeneratorHost(Handle* generator, int type) { return create("curandCreateGeneratorHost", generator, type, true); }
 
 ENTRY curandDestroyGenerator(Handle generator) {
-  return call(CURAND, "curandDestroyGenerator", Rule::DESTROY, [&](Driver& driver) {
-    live(driver, generator);
-    driver.libraryHandles.take(generator);
-  });
+  return destroy(CURAND, "curandDestroyGenerator", KIND, generator, NO_GENERATOR);
 }
 
 ENTRY curandSetStream(Handle generator, Handle stream) {

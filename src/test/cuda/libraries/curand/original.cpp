@@ -13,8 +13,6 @@ namespace {
 
 using Generator = void*;
 constexpr int LEGACY = 103;
-// From this offset on the library orders doubles in another way than it does from offset 0, which is what the contract promises.
-constexpr uint64_t DOUBLES = 1 << 18;
 
 class Calls {
  public:
@@ -49,7 +47,6 @@ class Original : public Sequence {
   ~Original() override { call("curandDestroyGenerator", generator); }
 
   void start(const Start& from) override {
-    origin = from;
     position = from.offset;
     // Other orderings are deliberately others, and that library gives the same for all.
     own = from.legacy ? nullptr : type == PHILOX ? philox() : xorwow();
@@ -65,8 +62,8 @@ class Original : public Sequence {
   void generate(const Request& request, void* out) override {
     if (own != nullptr) {
       own->generate(request, out);
-    } else if (type == PHILOX) {
-      generatePhilox(request, out);
+    } else if (type == PHILOX && !request.wide()) {
+      generateWords(request, out);  // doubles go on otherwise than by an offset, which counts words
     } else {
       run(request, out);
     }
@@ -76,13 +73,7 @@ class Original : public Sequence {
  private:
   // The last count % 4 words after an offset that is a positive multiple of 4, and what continues calls of awkward lengths, are wrong in
   // the library: each call starts anew here, and makes a multiple of 4.
-  void generatePhilox(Request request, void* out) {
-    if (request.wide() && position + request.count > DOUBLES && position != 0) {
-      std::unique_ptr<Sequence> ordered = philox();
-      ordered->start({origin.seed, position, true});
-      ordered->generate(request, out);
-      return;
-    }
+  void generateWords(Request request, void* out) {
     call("curandSetGeneratorOffset", generator, static_cast<unsigned long long>(position));
     size_t bytes = request.bytes();
     std::vector<char> whole(request.count % 4 == 0 ? 0 : bytes + 32);
@@ -113,7 +104,6 @@ class Original : public Sequence {
   const Calls& call;
   int type;
   Generator generator = nullptr;
-  Start origin;
   uint64_t position = 0;
   std::unique_ptr<Sequence> own;
 };

@@ -8,25 +8,26 @@ class Philox : public Sequence {
  public:
   void start(const Start& from) override {
     seed = from.seed;
-    position = from.offset;
+    offset = from.offset;
+    made = 0;
     subsequences = from.legacy ? 65536 : 64;
     known = ~uint64_t{0};
   }
 
   void generate(const Request& request, void* out) override {
     for (size_t i = 0; i < request.count; i++) {
-      uint64_t n = position + i;
+      uint64_t n = offset + made + i;
       switch (request.law) {
         case Law::WORDS: static_cast<uint32_t*>(out)[i] = word(n); break;
         case Law::UNIFORM: static_cast<float*>(out)[i] = uniform(word(n)); break;
-        case Law::UNIFORM64: static_cast<double*>(out)[i] = unit64(n, n % 2); break;
+        case Law::UNIFORM64: static_cast<double*>(out)[i] = unit64(made + i, n % 2); break;
         case Law::NORMAL:
         case Law::LOG_NORMAL: storeNormal(request, i, normal(word(n / 2 * 2), word(n / 2 * 2 + 1), n % 2 != 0), out); break;
         case Law::NORMAL64:
-        case Law::LOG_NORMAL64: storeNormal(request, i, normal64(unit64(n, 0), unit64(n, 1), n % 2 != 0), out); break;
+        case Law::LOG_NORMAL64: storeNormal(request, i, normal64(unit64(made + i, 0), unit64(made + i, 1), n % 2 != 0), out); break;
       }
     }
-    position += request.count;
+    made += request.count;
   }
 
  private:
@@ -35,10 +36,12 @@ class Philox : public Sequence {
     return lanes[n % 4];
   }
 
-  // The first or the second double of the block that holds element n: four in a row come from one subsequence.
+  // The first or the second double of the block that holds the n-th since the start. Each subsequence draws four at a time, from its own
+  // place, which the offset has set: as words, the later ones of a round are one block ahead.
   double unit64(uint64_t n, uint64_t half) {
-    uint64_t group = n / 4;
-    block(group % subsequences, 2 * (group / subsequences) + n % 4 / 2);
+    uint64_t place = offset % 4 + n;
+    uint64_t first = offset / 4 + place / 4 % subsequences;
+    block(first % subsequences, first / subsequences + place / 4 / subsequences * 2 + place % 4 / 2);
     return uniform64(lanes[2 * half], lanes[2 * half + 1]);
   }
 
@@ -67,7 +70,8 @@ class Philox : public Sequence {
   }
 
   uint64_t seed = 0;
-  uint64_t position = 0;
+  uint64_t offset = 0;
+  uint64_t made = 0;
   uint64_t subsequences = 1;
   uint64_t known = ~uint64_t{0};
   uint64_t knownCounter = 0;

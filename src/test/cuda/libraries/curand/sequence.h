@@ -19,10 +19,11 @@ struct Request {
 
   bool wide() const { return law == Law::UNIFORM64 || law == Law::NORMAL64 || law == Law::LOG_NORMAL64; }
   bool normal() const { return law != Law::WORDS && law != Law::UNIFORM && law != Law::UNIFORM64; }
-  size_t bytes() const { return count * (wide() ? sizeof(double) : sizeof(float)); }
+  size_t size() const { return wide() ? sizeof(double) : sizeof(float); }
+  size_t bytes() const { return count * size(); }
 };
 
-// Where a sequence starts. The offset counts values, of whatever law.
+// Where a sequence starts. The offset counts words.
 struct Start {
   uint64_t seed = 0;
   uint64_t offset = 0;

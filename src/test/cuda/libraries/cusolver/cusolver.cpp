@@ -2,17 +2,10 @@
 #include "cusolver.h"
 
 using namespace emulator;
-using namespace cusolver;
+using cusolver::Routine;
+using cusolver::State;
 
 namespace {
-
-enum Status : int {
-  NOT_MADE = 1,
-  ALLOC_FAILED = 2,
-  EXECUTION_FAILED = 6,
-  INTERNAL_ERROR = 7,
-  UNSUPPORTED = 9,
-};
 
 const char* statusName(int status) {
   switch (status) {
@@ -30,29 +23,10 @@ const char* statusName(int status) {
   }
 }
 
-int ofDriver(int code) {
-  switch (code) {
-    case OUT_OF_MEMORY: return ALLOC_FAILED;
-    case emulator::INVALID_VALUE: return cusolver::INVALID_VALUE;
-    case NOT_INITIALIZED:
-    case NO_DEVICE:
-    case INVALID_CONTEXT:
-    case CONTEXT_IS_DESTROYED: return NOT_MADE;
-    case NOT_SUPPORTED: return UNSUPPORTED;
-    default: return isSticky(code) ? EXECUTION_FAILED : INTERNAL_ERROR;
-  }
-}
-
-const Library CUSOLVER = {ofDriver, statusName};
+const Library CUSOLVER = {1, 2, 3, 7, 6, 9, statusName};
 const char* const KIND = "cusolver handles";
 
-State& live(Driver& driver, Handle handle) {
-  State* found = find<State>(driver, KIND, handle);
-  if (found == nullptr) {
-    refuse(NOT_MADE, "no live handle");
-  }
-  return *found;
-}
+State& live(Driver& driver, Handle handle) { return *emulator::live<State>(driver, KIND, handle, CUSOLVER.notInitialized); }
 
 }  // namespace
 
@@ -60,29 +34,16 @@ namespace cusolver {
 
 int run(const char* name, Handle handle, const std::function<void(Routine&)>& body) {
   return call(CUSOLVER, name, Rule::CONTEXT, [&](Driver& driver) {
-    Routine routine(driver, name, live(driver, handle));
+    Routine routine(driver, name, live(driver, handle), CUSOLVER);
     body(routine);
   });
 }
 
 }  // namespace cusolver
 
-ENTRY cusolverDnCreate(Handle* handle) {
-  return call(CUSOLVER, "cusolverDnCreate", Rule::CONTEXT, [&](Driver& driver) {
-    driver.refuseInCapture();
-    if (openblas() == nullptr) {
-      refuse(NOT_MADE, "TENSORSEED_OPENBLAS names no library that can be loaded");
-    }
-    wanted(handle, "handle") = driver.libraryHandles.add({&driver.current(), KIND, std::make_shared<State>(State{&driver.current()})});
-  });
-}
+ENTRY cusolverDnCreate(Handle* handle) { return create<State>(CUSOLVER, "cusolverDnCreate", KIND, handle); }
 
-ENTRY cusolverDnDestroy(Handle handle) {
-  return call(CUSOLVER, "cusolverDnDestroy", Rule::DESTROY, [&](Driver& driver) {
-    live(driver, handle);
-    driver.libraryHandles.take(handle);
-  });
-}
+ENTRY cusolverDnDestroy(Handle handle) { return destroy(CUSOLVER, "cusolverDnDestroy", KIND, handle, CUSOLVER.notInitialized); }
 
 ENTRY cusolverDnSetStream(Handle handle, Handle stream) {
   return call(CUSOLVER, "cusolverDnSetStream", Rule::ANYTIME, [&](Driver& driver) { live(driver, handle).stream = stream; });
@@ -100,7 +61,7 @@ ENTRY cusolverGetVersion(int* version) {
 ENTRY cusolverGetProperty(int property, int* value) {
   return call(CUSOLVER, "cusolverGetProperty", Rule::ANYTIME, [&](Driver&) {
     if (property < 0 || property > 2) {
-      refuse(cusolver::INVALID_VALUE, format("property %d", property));
+      refuse(CUSOLVER.invalidValue, format("property %d", property));
     }
     wanted(value, "value") = property == 0 ? 11 : property == 1 ? 4 : 1;
   });

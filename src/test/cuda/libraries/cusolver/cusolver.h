@@ -2,7 +2,6 @@
 #pragma once
 #include <vector>
 
-#include "../openblas.h"
 #include "../routine.h"
 
 namespace cusolver {
@@ -12,17 +11,11 @@ using emulator::Driver;
 using emulator::Handle;
 using emulator::Span;
 
-constexpr int INVALID_VALUE = 3;
-
-struct State {
-  const emulator::Context* context;
-  Handle stream = 0;
-};
+using State = emulator::RoutineState;
 
 class Routine : public emulator::Routine {
  public:
-  Routine(Driver& theDriver, const char* name, const State& state)
-      : emulator::Routine(theDriver, name, state.context, state.stream, INVALID_VALUE) {}
+  using emulator::Routine::Routine;
 
   // The routine itself, which gets the place of LAPACK's answer. The workspace must be as large as the library has asked for, and holds
   // nothing that lasts.

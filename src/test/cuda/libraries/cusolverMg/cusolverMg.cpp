@@ -5,9 +5,7 @@ using namespace emulator;
 
 namespace {
 
-constexpr int UNSUPPORTED = 9;
-
-const Library CUSOLVER_MG = {[](int) { return UNSUPPORTED; }, [](int) { return "CUSOLVER_STATUS_NOT_SUPPORTED"; }};
+const Library CUSOLVER_MG = {1, 2, 3, 7, 6, 9, [](int) { return "CUSOLVER_STATUS_NOT_SUPPORTED"; }};
 
 }  // namespace
 

@@ -5,6 +5,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -127,16 +128,18 @@ public final class Devices {
     return values;
   }
 
-  /// Opens the first GPU that can be used, else the host, and says which and why.
+  /// Opens the first GPU that can be used, else the host, and says which and why. A generator of cuRAND's needs a GPU.
   ///
   /// @param threads of the host, if it comes to that
-  public static Choice choose(int threads) {
+  /// @throws DeviceUnavailableException if there is no GPU for the generator, with the reason
+  public static Choice choose(int threads, Generator generator) {
     String refused;
     try {
       List<String> reasons = new ArrayList<>();
       for (Gpu gpu : Gpu.all()) {
         try {
-          return new Choice(CudaDevice.open(gpu.ordinal()), gpu.device() + " (" + gpu.name() + ", driver for CUDA " + gpu.driver() + ")");
+          return new Choice(
+              CudaDevice.open(gpu.ordinal(), generator), gpu.device() + " (" + gpu.name() + ", driver for CUDA " + gpu.driver() + ")");
         } catch (DeviceUnavailableException e) {
           reasons.add(gpu.device() + ": " + e.getMessage());
         }
@@ -144,6 +147,9 @@ public final class Devices {
       refused = String.join("; ", reasons);
     } catch (DeviceUnavailableException e) {
       refused = "no cuda: " + e.getMessage();
+    }
+    if (generator != Generator.TENSORSEED) {
+      throw new DeviceUnavailableException("the generator " + generator + " needs a GPU; " + refused);
     }
     return new Choice(CpuDevice.open(threads),
         "cpu (" + threads + (threads == 1 ? " thread, " : " threads, ") + CpuDevice.engine() + "); " + refused);
@@ -160,10 +166,22 @@ public final class Devices {
 
   /// Opens a device by its name; on the host that many threads fill.
   public static Device open(String name, int threads) {
+    return open(name, threads, Generator.TENSORSEED);
+  }
+
+  /// Opens a device by its name, with a generator.
+  ///
+  /// @throws DeviceUnavailableException if it cannot be used here, with the reason
+  /// @throws IllegalArgumentException for a name that means no device, or one that has not this generator
+  public static Device open(String name, int threads, Generator generator) {
     if (name.equals("auto")) {
-      return choose(threads).device();
+      return choose(threads, generator).device();
     }
     if (name.equals("cpu")) {
+      if (generator != Generator.TENSORSEED) {
+        throw new IllegalArgumentException("the device cpu has no generator " + generator + ", which is a GPU's; take cuda:0, or the generator "
+            + Generator.TENSORSEED);
+      }
       return CpuDevice.open(threads);
     }
     Set<Integer> ordinals = new LinkedHashSet<>();
@@ -178,7 +196,7 @@ public final class Devices {
     List<Device> devices = new ArrayList<>();
     try {
       for (int ordinal : ordinals) {
-        devices.add(openGpu(ordinal));
+        devices.add(openGpu(ordinal, generator));
       }
     } catch (DeviceUnavailableException e) {
       devices.forEach(Device::close);
@@ -187,9 +205,9 @@ public final class Devices {
     return devices.size() == 1 ? devices.getFirst() : new DeviceGroup(devices);
   }
 
-  private static Device openGpu(int ordinal) {
+  private static Device openGpu(int ordinal, Generator generator) {
     try {
-      return CudaDevice.open(ordinal);
+      return CudaDevice.open(ordinal, generator);
     } catch (DeviceUnavailableException e) {
       throw new DeviceUnavailableException("device cuda:" + ordinal + ": " + e.getMessage(), e);
     }

@@ -62,6 +62,7 @@ final class CurandProgram {
     program.goldenValues();
     program.xorwow();
     program.callsGoOn();
+    program.doublesAfterAnOffset();
     program.otherOrderingsAreOthers();
     program.onTheHost();
     program.faultsOfTheCaller();
@@ -70,14 +71,15 @@ final class CurandProgram {
     program.injected();
   }
 
-  /// The values that NVIDIA's host generator gave, the doubles at 2^18 and beyond in the order that STREAM.md has.
+  /// The values that NVIDIA's host generator gave; doubles from the first on, as STREAM.md has them, and not after an offset.
   private void goldenValues() throws IOException {
     EmulatedGpu gpu = new EmulatedGpu(mode);
     for (Golden golden : GoldenValuesTest.lines().toList()) {
       List<Long> bits = golden.bits();
       int count = bits.size();
-      curandGenerator generator = generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, golden.seed(), golden.start());
-      CUdeviceptr out = gpu.allocate(8L * count);
+      int before = golden.kind().endsWith("64") ? Math.toIntExact(golden.start()) : 0;
+      curandGenerator generator = generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, golden.seed(), golden.start() - before);
+      CUdeviceptr out = gpu.allocate(8L * (before + count));
       switch (golden.kind()) {
         case "word" -> {
           check(curandGenerate(generator, out, count));
@@ -88,8 +90,8 @@ final class CurandProgram {
           assertThat(longs(gpu.ints(out, count))).as(golden.toString()).isEqualTo(bits);
         }
         case "uniform64" -> {
-          check(curandGenerateUniformDouble(generator, out, count));
-          double[] values = gpu.doubles(out, count);
+          check(curandGenerateUniformDouble(generator, out, before + count));
+          double[] values = gpu.doubles(out.withByteOffset(8L * before), count);
           assertThat(values).as(golden.toString()).isEqualTo(bits.stream().mapToDouble(Double::longBitsToDouble).toArray());
         }
         case "normal" -> {
@@ -101,8 +103,8 @@ final class CurandProgram {
           }
         }
         default -> {
-          check(curandGenerateNormalDouble(generator, out, count, 0, 1));
-          double[] values = gpu.doubles(out, count);
+          check(curandGenerateNormalDouble(generator, out, before + count, 0, 1));
+          double[] values = gpu.doubles(out.withByteOffset(8L * before), count);
           for (int i = 0; i < count; i++) {
             double theirs = Double.longBitsToDouble(bits.get(i));
             assertThat(values[i]).as(golden.toString()).isCloseTo(theirs, within(Math.max(4e-15, 4 * Math.ulp(theirs))));
@@ -176,6 +178,19 @@ final class CurandProgram {
     }
     check(curandGenerateLogNormalDouble(generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 7, 0), others, 2000, 1, 0));
     assertThat(gpu.doubles(others, 2000)).containsOnly(Math.E);
+  }
+
+  /// After an offset each subsequence goes on from its own place in the sequence of words, so doubles of the subsequences that the offset
+  /// has passed are one block ahead: in the middle of a round of 2^18 it is another order than from the beginning on. Expected are values
+  /// of curandCreateGeneratorHost of libcurand 10.3.0, for the same calls.
+  private void doublesAfterAnOffset() {
+    EmulatedGpu gpu = new EmulatedGpu(mode);
+    CUdeviceptr out = gpu.allocate(8 * 16);
+    check(curandGenerateUniformDouble(generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 7, (1 << 18) - 8), out, 16));
+    assertThat(gpu.doubles(out.withByteOffset(8 * 6), 6)).containsExactly(0x1.422fcb2c2c5c6p-1, 0x1.90074cefd4a5cp-1, 0x1.972f7ea4e8e9cp-1,
+        0x1.ea6bdff3aff6cp-1, 0x1.14fddc388f020p-7, 0x1.b2864da227c6ap-1);
+    check(curandGenerateUniformDouble(generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 7, (1 << 18) + 4), out, 4));
+    assertThat(gpu.doubles(out.withByteOffset(8), 3)).containsExactly(0x1.6350d122aa9c9p-2, 0x1.52cfce9e5a0bap-1, 0x1.76427df71db38p-1);
   }
 
   private void otherOrderingsAreOthers() {
@@ -257,6 +272,10 @@ final class CurandProgram {
     generator = generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 1, 0);
     assertThat(curandGenerateNormal(generator, out.withByteOffset(8), 4, 0, 1)).isZero();
     assertThat(gpu.waited()).as("an address that is no multiple of 16").isEqualTo(716);
+    gpu = new EmulatedGpu(mode);
+    out = gpu.allocate(64);
+    assertThat(curandGenerateUniformDouble(generator(gpu, CURAND_RNG_PSEUDO_PHILOX4_32_10, 1, 0), out, (1L << 61) + 1)).isZero();
+    assertThat(gpu.waited()).as("a number of bytes that no word holds").isEqualTo(700);
   }
 
   /// What is generated comes after what the stream has to do first, and not before somebody waits in lazy mode.

@@ -19,7 +19,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
@@ -81,9 +83,16 @@ public final class Emulator {
     return links;
   }
 
-  /// OpenBLAS's library, for the environment variable TENSORSEED_OPENBLAS.
-  public static Path openblas() {
-    return folder().resolve("openblas").resolve(OPENBLAS.getFirst());
+  /// What a process needs to find the driver and the libraries of a folder, and these what they compute with: OpenBLAS, and NVIDIA's own
+  /// generator where the build has unpacked it.
+  public static Map<String, String> environment(Path folder, String options) {
+    Map<String, String> environment = new HashMap<>(Map.of("LD_LIBRARY_PATH", folder.toString(), "TENSORSEED_EMULATOR", options,
+        "TENSORSEED_OPENBLAS", FOLDER.resolve("openblas").resolve(OPENBLAS.getFirst()).toString()));
+    String curand = System.getProperty("curand.directory");
+    if (curand != null) {
+      environment.put("TENSORSEED_CURAND", Path.of(curand, "org", "bytedeco", "cuda", "linux-x86_64", "libcurand.so.10").toString());
+    }
+    return environment;
   }
 
   /// The driver in this process, under a name of its own: nothing else in the process takes it for the driver of the machine.

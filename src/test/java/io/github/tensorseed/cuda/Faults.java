@@ -8,6 +8,7 @@ import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -29,16 +30,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import jcuda.driver.CUresult;
+import jcuda.jcurand.curandStatus;
 import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
-/// the scenario: `device` opens, fills, copies and closes; `checkpoint` writes one, which may leave no file that is not complete.
+/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `checkpoint` writes one, which may leave no
+/// file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
   private static final Pattern INJECTED = Pattern.compile("(\\w+?)(?:_v\\d)? \\(call \\d+\\): \\w+: injected.*");
 
   private static final Emulator DRIVER = Emulator.ofProcess();
+
+  /// What the device calls of cuRAND.
+  private static final List<String> CURAND = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
+      "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator");
 
   private interface Scenario {
     /// Does something.
@@ -59,7 +66,11 @@ final class Faults {
 
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
-    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints(Path.of(arguments[2]))).run();
+    new Faults(arguments[0], switch (arguments[1]) {
+      case "device" -> () -> device(Generator.TENSORSEED);
+      case "curand" -> () -> device(Generator.CURAND);
+      default -> new Checkpoints(Path.of(arguments[2]));
+    }).run();
   }
 
   private void run() throws Exception {
@@ -77,7 +88,13 @@ final class Faults {
         sticky++;
       }
     }
-    System.out.println(ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
+    int statuses = 0;
+    for (String function : CURAND) {
+      for (int call = 1; atCall(function, call, curandStatus.CURAND_STATUS_ALLOCATION_FAILED); call++) {
+        statuses++;
+      }
+    }
+    System.out.println(statuses + " of cuRAND, " + ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
   }
 
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
@@ -112,12 +129,14 @@ final class Faults {
   }
 
   private void check(String place, int code, @Nullable DeviceException told, JsonNode report) {
-    String name = CUresult.stringFor(code);
     if (told == null) {
       throw new AssertionError("at " + place + " nobody was told; " + report.get("log"));
     }
+    boolean library = !place.startsWith("kernel") && injected(report).startsWith("curand");
+    int status = library && place.startsWith("*") ? curandStatus.CURAND_STATUS_OUT_OF_RANGE : code; // as the library knows the driver's 1
+    String name = (library ? curandStatus.stringFor(status) : CUresult.stringFor(code)) + " (" + status + ")";
     String message = told instanceof DeviceMemoryException ? told + ": " + told.getCause() : String.valueOf(told.getMessage());
-    require(message.contains(name + " (" + code + ")"), "at " + place + ": " + message);
+    require(message.contains(name), "at " + place + ": " + message);
     if (!place.startsWith("kernel")) {
       String failed = injected(report);
       require(message.contains(failed), "at " + place + " " + failed + " failed, and the message is: " + message);
@@ -152,7 +171,7 @@ final class Faults {
   }
 
   private static void reopen(String place, int code) {
-    try (CudaDevice again = CudaDevice.open(0, CHUNK)) {
+    try (CudaDevice again = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
       require(!Codes.losesContext(code), "at " + place + ": a lost context was opened");
       again.synchronize();
     } catch (DeviceUnavailableException e) {
@@ -176,11 +195,11 @@ final class Faults {
     }
   }
 
-  private static @Nullable DeviceException device() {
+  private static @Nullable DeviceException device(Generator generator) {
     DeviceException told = null;
     CudaDevice device;
     try {
-      device = CudaDevice.open(0, CHUNK);
+      device = CudaDevice.open(0, generator, CHUNK);
     } catch (DeviceUnavailableException e) {
       return e;
     }
@@ -236,7 +255,7 @@ final class Faults {
     public @Nullable DeviceException run() throws IOException {
       Path directory = Files.createTempDirectory(folder, "faults");
       DeviceException told = null;
-      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         write(device, directory);
       } catch (DeviceException e) {
         told = e;

@@ -20,13 +20,7 @@ record Fork(int code, String out, String err) {
   private static final long TIMEOUT_SECONDS = 600;
 
   static Map<String, String> environment(String options) {
-    return environment(options, Emulator.folder());
-  }
-
-  /// @param folder with the libraries that the process has
-  static Map<String, String> environment(String options, Path folder) {
-    String openblas = Emulator.openblas().toString();
-    return Map.of("LD_LIBRARY_PATH", folder.toString(), "TENSORSEED_EMULATOR", options, "TENSORSEED_OPENBLAS", openblas);
+    return Emulator.environment(Emulator.folder(), options);
   }
 
   /// Runs a main class on the emulated driver.

@@ -47,8 +47,8 @@ class StandInsTest {
   @Test
   void aMachineMayLackLibrariesOrHaveThemOfAnotherVersion() throws Exception {
     Path links = Emulator.folder("libcuda.so.1", "libcublas.so.12", "libcusolver.so.11");
-    Fork fork = run(Fork.environment("eager", links), Loads.class, "libcuda.so.1", "libcurand.so.10", "libcublas.so.11", "libcublas.so.12",
-        "libcublas.so.11", "libcusolver.so.11", "libcusolverMg.so.11");
+    Fork fork = run(Emulator.environment(links, "eager"), Loads.class, "libcuda.so.1", "libcurand.so.10", "libcublas.so.11",
+        "libcublas.so.12", "libcublas.so.11", "libcusolver.so.11", "libcusolverMg.so.11");
     assertThat(fork.out().lines()).containsExactly("libcuda.so.1", "libcublas.so.12", "libcusolver.so.11");
   }
 
