@@ -34,8 +34,8 @@ final class DevicesCommand implements Callable<Integer> {
     if (!report.libraries().isEmpty()) {
       out.println();
       Table libraries = new Table("library", "version", "usable", "details");
-      report.libraries().forEach(library -> libraries.row(library.library(), library.found() == null ? "-" : library.found().version(),
-          yesOrNo(library.usable()), library.details() + (library.found() == null ? "" : "; " + library.found().file())));
+      report.libraries().forEach(library -> libraries.row(library.library(), library.version() == null ? "-" : library.version(),
+          yesOrNo(library.usable()), library.details() + (library.file() == null ? "" : "; " + library.file())));
       libraries.print(out);
     }
     report.notes().forEach(note -> out.println("note: " + Printable.of(note)));

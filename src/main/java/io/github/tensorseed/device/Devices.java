@@ -42,9 +42,10 @@ public final class Devices {
   ///
   /// @param usable whether it computes on all of them
   /// @param details what it computed or, if it does not, why, and the remedy
-  /// @param found what was loaded, if it was
+  /// @param file what was loaded, if it was
+  /// @param version as in `11.11.3`
   public record LibraryDiagnosis(
-      String library, boolean usable, String details, Library.@Nullable Found found, List<Computation> devices) {}
+      String library, boolean usable, String details, @Nullable String file, @Nullable String version, List<Computation> devices) {}
 
   /// What one of NVIDIA's libraries did on one device.
   public record Computation(String device, boolean usable, String details) {}
@@ -113,9 +114,10 @@ public final class Devices {
       String details = failed.isEmpty()
           ? tried.getFirst().details()
           : failed.stream().map(computation -> computation.device() + ": " + computation.details()).collect(Collectors.joining("; "));
-      return new LibraryDiagnosis(library.toString(), failed.isEmpty(), details, library.found(), tried);
+      Library.Found found = library.found();
+      return new LibraryDiagnosis(library.toString(), failed.isEmpty(), details, found.file(), found.version(), tried);
     } catch (DeviceUnavailableException e) {
-      return new LibraryDiagnosis(library.toString(), false, String.valueOf(e.getMessage()), null, tried);
+      return new LibraryDiagnosis(library.toString(), false, String.valueOf(e.getMessage()), null, null, tried);
     }
   }
 

@@ -81,12 +81,12 @@ class LibraryTest {
 
   private static void assertUsable(JsonNode library, Path file) {
     assertThat(library.get("usable").asBoolean()).as(library.toString()).isTrue();
-    assertThat(library.at("/found/file").asText()).isEqualTo(file.toString());
+    assertThat(library.at("/file").asText()).isEqualTo(file.toString());
   }
 
   private static void assertMissing(JsonNode library, String reason) {
     assertThat(library.get("usable").asBoolean()).isFalse();
-    assertThat(library.get("found").isNull()).as("not loaded").isTrue();
+    assertThat(library.get("file").isNull()).as("not loaded").isTrue();
     assertThat(library.get("details").asText()).isEqualTo(reason);
   }
 
@@ -158,7 +158,7 @@ class LibraryTest {
     Files.writeString(damaged, "damaged".repeat(1000));
     assertMissing(library(devices("eager"), "libcurand.so.10"), damaged + ": invalid ELF header: " + ADD);
     Fork other = devices("eager", redist());
-    assertThat(library(other, "libcurand.so.10").at("/found/file").asText()).as("the jar's instead").startsWith(cache.toString());
+    assertThat(library(other, "libcurand.so.10").at("/file").asText()).as("the jar's instead").startsWith(cache.toString());
   }
 
   @ParameterizedTest
@@ -171,7 +171,7 @@ class LibraryTest {
     Map<String, String> installed = Map.of("LD_LIBRARY_PATH", Emulator.folder().toString());
     JsonNode library = library(devices("lazy,devices=2", installed), name);
     assertUsable(library, standIn(name));
-    assertThat(library.at("/found/version").asText()).isEqualTo(version);
+    assertThat(library.at("/version").asText()).isEqualTo(version);
     assertThat(library.get("devices").toString()).isEqualTo("""
         [{"device":"cuda:0","usable":true,"details":"%s"},{"device":"cuda:1","usable":true,"details":"%1$s"}]""".formatted(computed));
     JsonNode failing = library(devices("devices=2,fail=" + fault, installed), name);
@@ -213,13 +213,13 @@ class LibraryTest {
     Path jar = redist();
     Fork first = devices("eager", jar);
     JsonNode curand = library(first, "libcurand.so.10");
-    Path file = Path.of(curand.at("/found/file").asText());
+    Path file = Path.of(curand.at("/file").asText());
     assertUsable(curand, file);
     assertThat(file).startsWith(cache.resolve("tensorseed")).hasSameBinaryContentAs(standIn("libcurand.so.10"));
     for (String name : new String[] {"libcublas.so.11", "libcusolver.so.11"}) {
       JsonNode library = library(first, name);
-      assertThat(library.at("/found/file").asText()).startsWith(cache.toString()).endsWith(name);
-      assertThat(library.at("/found/version").asText()).isEqualTo("1.2.3");
+      assertThat(library.at("/file").asText()).startsWith(cache.toString()).endsWith(name);
+      assertThat(library.at("/version").asText()).isEqualTo("1.2.3");
     }
     assertThat(library(first, "libcublas.so.11").get("details").asText())
         .isEqualTo("cuda:0: cublasCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1)");
@@ -236,7 +236,7 @@ class LibraryTest {
     try (ExecutorService threads = Executors.newFixedThreadPool(starts.size())) {
       List<String> answers = new ArrayList<>();
       for (Future<Fork> start : threads.invokeAll(starts)) {
-        assertUsable(library(start.get(), "libcurand.so.10"), Path.of(library(start.get(), "libcurand.so.10").at("/found/file").asText()));
+        assertUsable(library(start.get(), "libcurand.so.10"), Path.of(library(start.get(), "libcurand.so.10").at("/file").asText()));
         answers.add(start.get().out());
       }
       assertThat(answers).containsOnly(answers.getFirst());
@@ -250,7 +250,7 @@ class LibraryTest {
   @Test
   void hostileCachesAreNamed() throws Exception {
     Path jar = redist();
-    Path good = Path.of(library(devices("eager", jar), "libcurand.so.10").at("/found/file").asText());
+    Path good = Path.of(library(devices("eager", jar), "libcurand.so.10").at("/file").asText());
     Path folder = cache.resolve("tensorseed");
 
     Files.setAttribute(folder, "unix:mode", 0777);
