@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 
 /// How much work the kernels are: a change that costs instructions, or saves some, shows.
 class InstructionsTest {
-  private static final int ELEMENTS = 1 << 20;
+  private static final int ELEMENTS = 1 << 18;
   private static final int BLOCKS = 32;
   private static final List<Distribution> LAWS = List.of(new Distribution.Uniform(-1, 1), new Distribution.Normal(0, 1),
       new Distribution.LogNormal(0, 1), new Distribution.TruncatedNormal(0, 1, -2, 2), new Distribution.Signs(1), new Distribution.Constant(1));
@@ -37,7 +37,7 @@ class InstructionsTest {
       }
     }
     StringBuilder table = new StringBuilder("""
-        # PTX instructions per element that each kernel of the texts for %s executes for 2^20 elements from 0 on, aligned, by 32 blocks
+        # PTX instructions per element that each kernel of the texts for %s executes for 2^18 elements from 0 on, aligned, by 32 blocks
         # of 256 threads. Made by
         # mvn test -Dtest=InstructionsTest     which writes target/instructions.txt and compares
         """.formatted(String.join(", ", Ptx.TARGETS)));
@@ -55,9 +55,9 @@ class InstructionsTest {
     bench.check("cuMemsetD8_v2", in, (byte) 0x3d, 8L * ELEMENTS);
     for (DType dtype : DType.values()) {
       for (Distribution law : LAWS) {
-        launch(bench, bench.function(module, Kernel.of(law).entry(dtype)), LongStream.concat(
-            LongStream.of(out, ELEMENTS, 0, ELEMENTS, ELEMENTS, 42), LongStream.of(parameters(law, dtype))).toArray());
+        launch(bench, bench.function(module, Kernel.of(law).entry(dtype)), numbers(out, 42, law, dtype));
       }
+      launch(bench, bench.function(module, Kernel.AFFINE.entry(dtype)), numbers(out, in, LAWS.getFirst(), dtype));
       for (DType source : DType.values()) {
         long kernel = bench.function(module, ("convert_" + source + "_" + dtype).toLowerCase(Locale.ROOT));
         launch(bench, kernel, out, in, ELEMENTS, Double.doubleToRawLongBits(0.5));
@@ -71,11 +71,13 @@ class InstructionsTest {
     bench.check("cuCtxSynchronize");
   }
 
-  private static long[] parameters(Distribution law, DType dtype) {
+  /// What all elements of a contiguous tensor take.
+  private static long[] numbers(long out, long source, Distribution law, DType dtype) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment parameters = arena.allocate(Kernel.PARAMETERS, Long.BYTES);
       Kernel.put(law, dtype, parameters);
-      return parameters.toArray(ValueLayout.JAVA_LONG);
+      return LongStream.concat(LongStream.of(out, ELEMENTS, 0, ELEMENTS, ELEMENTS, source),
+          LongStream.of(parameters.toArray(ValueLayout.JAVA_LONG))).toArray();
     }
   }
 }
