@@ -63,6 +63,19 @@ bool isSticky(int code) {
   return code == 214 || code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719);
 }
 
+int Library::status(int code) const {
+  switch (code) {
+    case OUT_OF_MEMORY: return outOfMemory;
+    case INVALID_VALUE: return invalidValue;
+    case NOT_INITIALIZED:
+    case NO_DEVICE:
+    case INVALID_CONTEXT:
+    case CONTEXT_IS_DESTROYED: return notInitialized;
+    case NOT_SUPPORTED: return unsupported;
+    default: return isSticky(code) ? lost : failed;
+  }
+}
+
 std::string format(const char* pattern, ...) {
   char text[1024];
   va_list values;

@@ -23,7 +23,7 @@ public record Fork(int code, String out, String err) {
 
   /// The environment of a process that finds the emulated driver, with options of [Emulator], where it looks for NVIDIA's.
   public static Map<String, String> environment(String options) {
-    return Map.of("LD_LIBRARY_PATH", Emulator.folder().toString(), "TENSORSEED_EMULATOR", options);
+    return Emulator.environment(Emulator.folder(), options);
   }
 
   /// Runs a main class on the emulated driver.

@@ -3,6 +3,7 @@ package io.github.tensorseed.device;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
@@ -29,6 +30,11 @@ final class DeviceGroup implements Device {
   @Override
   public String name() {
     return devices.stream().map(Device::name).collect(Collectors.joining(","));
+  }
+
+  @Override
+  public Generator generator() {
+    return devices.getFirst().generator();
   }
 
   /// A tensor of the device whose turn it is.

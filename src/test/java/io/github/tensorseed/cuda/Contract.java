@@ -7,6 +7,7 @@ import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
@@ -36,7 +37,7 @@ import jcuda.driver.JCudaDriver;
 /// What `cuda:0` has to do, as a program, in a JVM of its own: its arguments name the parts. It prints a line for each and ends with 0 if
 /// all hold.
 final class Contract {
-  private static final long KEY = 0xfedcba98_76543210L;
+  static final long KEY = 0xfedcba98_76543210L;
   private static final Shape ENDLESS = Shape.of(1L << 60);
   /// Bytes around what is filled, which must stay.
   private static final int GUARD = 64;
@@ -77,7 +78,7 @@ final class Contract {
     for (Map.Entry<String, Part> part : parts.entrySet()) {
       long started = System.nanoTime();
       String result;
-      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         long compared = part.getValue().check(device);
         require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are still allocated");
         result = "ok, " + compared;
@@ -95,18 +96,18 @@ final class Contract {
     System.exit(failed ? 1 : 0);
   }
 
-  private static void require(boolean holds, String otherwise) {
+  static void require(boolean holds, String otherwise) {
     if (!holds) {
       throw new AssertionError(otherwise);
     }
   }
 
-  private static Slice stretch(long start, long count) {
+  static Slice stretch(long start, long count) {
     return Slice.of(ENDLESS).along(0, start, count);
   }
 
   /// Fills a slice at an address that is misaligned by so many bytes, and compares it and what is around it with the definition.
-  private static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
+  static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
     if (!ScalarDevice.applies(law, dtype)) {
       return 0;
     }
@@ -398,7 +399,7 @@ final class Contract {
     return 12;
   }
 
-  private static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
+  static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
     try {
       action.run();
     } catch (RuntimeException e) {

@@ -93,12 +93,16 @@ class ContractTest {
     assertThat(chosen.code()).as(chosen.err()).isZero();
     assertThat(chosen.err()).contains("device: cpu (", reason);
     assertThat(out).exists();
+    Fork devices = Fork.emulated(options, Main.class, "devices");
+    assertThat(devices.code()).isZero();
+    assertThat(devices.out().lines()).as("one line for each device, and none for libraries").hasSize(3)
+        .last().asString().matches("cuda(:0)? +no .*").contains(reason).doesNotContain("Exception");
   }
 
   @Test
   void devicesAreTried() throws Exception {
     Fork two = Fork.emulated("lazy,devices=2,memory=64M,driver=12040", Main.class, "devices", "--json");
-    JsonNode devices = new ObjectMapper().readTree(two.out());
+    JsonNode devices = new ObjectMapper().readTree(two.out()).get("devices");
     assertThat(devices).hasSize(3);
     for (int i = 0; i < 2; i++) {
       JsonNode device = devices.get(i + 1);

@@ -7,6 +7,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -30,17 +31,22 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jcuda.driver.CUresult;
+import jcuda.jcurand.curandStatus;
 import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
-/// the scenario: `device` opens, fills, copies and closes; `checkpoint` writes one through small buffers, and `init` is the command, which
-/// may leave no file that is not complete.
+/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `checkpoint` writes one through small buffers,
+/// and `init` is the command, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
   private static final Pattern INJECTED = Pattern.compile("(\\w+?)(?:_v\\d)? \\(call \\d+\\): \\w+: injected.*");
 
   private static final Emulator DRIVER = Emulator.ofProcess();
+
+  /// What the device calls of cuRAND.
+  private static final List<String> CURAND = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
+      "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator");
 
   private interface Scenario {
     /// Does something.
@@ -62,7 +68,8 @@ final class Faults {
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
     new Faults(arguments[0], switch (arguments[1]) {
-      case "device" -> Faults::device;
+      case "device" -> () -> device(Generator.TENSORSEED);
+      case "curand" -> () -> device(Generator.CURAND);
       case "checkpoint" -> new Checkpoints(Path.of(arguments[2]));
       default -> new Init(Path.of(arguments[2]));
     }).run();
@@ -83,7 +90,13 @@ final class Faults {
         sticky++;
       }
     }
-    System.out.println(ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
+    int statuses = 0;
+    for (String function : CURAND) {
+      for (int call = 1; atCall(function, call, curandStatus.CURAND_STATUS_ALLOCATION_FAILED); call++) {
+        statuses++;
+      }
+    }
+    System.out.println(statuses + " of cuRAND, " + ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
   }
 
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
@@ -118,15 +131,17 @@ final class Faults {
   }
 
   private void check(String place, int code, @Nullable DeviceException told, JsonNode report) {
-    String name = CUresult.stringFor(code);
     if (told == null) {
       throw new AssertionError("at " + place + " nobody was told; " + report.get("log"));
     }
+    boolean library = !place.startsWith("kernel") && injected(report).startsWith("curand");
+    int status = library && place.startsWith("*") ? curandStatus.CURAND_STATUS_OUT_OF_RANGE : code; // as the library knows the driver's 1
+    String name = (library ? curandStatus.stringFor(status) : CUresult.stringFor(code)) + " (" + status + ")";
     String message = String.valueOf(told.getMessage());
-    if (code == Codes.OUT_OF_MEMORY) {
+    if (code == Codes.OUT_OF_MEMORY && !library) {
       require(message.contains("cuda:0 has no room for "), "at " + place + ": " + message);
     } else {
-      require(message.contains(name + " (" + code + ")"), "at " + place + ": " + message);
+      require(message.contains(name), "at " + place + ": " + message);
       // A kernel's fault is told by whichever call comes next.
       require(place.startsWith("kernel") || message.contains(injected(report)), "at " + place + " failed " + injected(report) + ": " + message);
     }
@@ -159,7 +174,7 @@ final class Faults {
   }
 
   private static void reopen(String place, int code) {
-    try (CudaDevice again = CudaDevice.open(0, CHUNK)) {
+    try (CudaDevice again = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
       require(!Codes.losesContext(code), "at " + place + ": a lost context was opened");
       again.synchronize();
     } catch (DeviceUnavailableException e) {
@@ -183,11 +198,11 @@ final class Faults {
     }
   }
 
-  private static @Nullable DeviceException device() {
+  private static @Nullable DeviceException device(Generator generator) {
     DeviceException told = null;
     CudaDevice device;
     try {
-      device = CudaDevice.open(0, CHUNK);
+      device = CudaDevice.open(0, generator, CHUNK);
     } catch (DeviceUnavailableException e) {
       return e;
     }
@@ -243,7 +258,7 @@ final class Faults {
     public @Nullable DeviceException run() throws IOException {
       Path directory = Files.createTempDirectory(folder, "faults");
       DeviceException told = null;
-      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         write(device, directory);
       } catch (DeviceException e) {
         told = e;
