@@ -116,8 +116,8 @@ int Driver::call(const char* name, Rule rule, const std::function<void()>& body,
   } catch (const Fault& fault) {
     int result = library == nullptr ? fault.code : fault.status != 0 ? fault.status : library->status(fault.code);
     if (fault.code != NOT_READY) {
-      const char* status = library == nullptr ? nullptr : library->name(result);
-      std::string named = library == nullptr ? codeText(result) : status == nullptr ? "UNKNOWN" : status;
+      const char* ofLibrary = library == nullptr ? nullptr : library->name(result);
+      std::string named = ofLibrary == nullptr ? codeText(result) : ofLibrary;
       log(format("%s (call %ld): %s: %s", name, control.calls(), named.c_str(), fault.message.c_str()));
     }
     return result;

@@ -48,7 +48,7 @@ public final class Mutants {
   /// @param file below src/main
   /// @param after the change is made behind the first place that has this, if it is given
   /// @param text what is replaced; one place only has it, or the first behind `after`
-  /// @param test that must fail, as [SingleTest] takes it
+  /// @param test that must fail, as [OneTestRun] takes it
   /// @param message a part of what that test then says
   /// @param why somebody might write this
   private record Mutant(
@@ -172,7 +172,7 @@ public final class Mutants {
 
   private static Fork test(String test, List<String> first) throws IOException, InterruptedException {
     String classPath = String.join(File.pathSeparator, Stream.concat(first.stream(), Stream.of(System.getProperty("java.class.path"))).toList());
-    return Fork.run(Map.of(), FLAGS, classPath, SingleTest.class.getName(), test);
+    return Fork.run(Map.of(), FLAGS, classPath, OneTestRun.class.getName(), test);
   }
 
   private static String excerpt(Fork fork) {

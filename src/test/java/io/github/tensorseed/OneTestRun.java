@@ -19,10 +19,10 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary;
 /// Runs one test, `CLASS#METHOD` below this package, or `CLASS#METHOD[2]` with the second of its arguments only.
 ///
 /// Ends with 0 if it passes, 1 if it fails, with the failure printed, and 2 if nothing ran.
-final class SingleTest {
+final class OneTestRun {
   private static final Pattern NAME = Pattern.compile("([\\w.]+)#(\\w+)(?:\\[(\\d+)])?");
 
-  private SingleTest() {}
+  private OneTestRun() {}
 
   public static void main(String[] arguments) throws ClassNotFoundException {
     SummaryGeneratingListener listener = new SummaryGeneratingListener();
@@ -41,7 +41,7 @@ final class SingleTest {
     if (!name.matches()) {
       throw new IllegalArgumentException("'" + test + "' is not like cpu.LawsTest#exp or cpu.LawsTest#exp[2]");
     }
-    Class<?> tests = Class.forName(SingleTest.class.getPackageName() + "." + name.group(1));
+    Class<?> tests = Class.forName(OneTestRun.class.getPackageName() + "." + name.group(1));
     Method method = Arrays.stream(tests.getDeclaredMethods()).filter(candidate -> candidate.getName().equals(name.group(2))).findAny()
         .orElseThrow(() -> new IllegalArgumentException("there is no test " + test));
     MethodSelector all = selectMethod(tests, method);
