@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -87,6 +88,13 @@ public final class Mutants {
     List<Mutant> mutants = Arrays.stream(new ObjectMapper().readValue(LIST.toFile(), Mutant[].class))
         .filter(mutant -> patterns.isEmpty() || patterns.stream().anyMatch(mutant::matches)).toList();
     Emulator.folder(); // builds it, before many ask for it at once
+    if (Files.exists(FOLDER)) { // of another state of the sources
+      try (Stream<Path> old = Files.walk(FOLDER)) {
+        for (Path file : old.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
+    }
     long started = System.nanoTime();
     int killed = 0;
     boolean sound = !mutants.isEmpty();

@@ -11,10 +11,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The command with cuRAND's generators, on the emulated driver, and what its files say.
+@Execution(ExecutionMode.CONCURRENT)
 class CurandCommandTest {
   @TempDir Path dir;
 

@@ -10,10 +10,13 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The device with cuRAND's generators, on the emulated driver and a stand-in for the library.
+@Execution(ExecutionMode.CONCURRENT)
 class CurandContractTest {
   @ParameterizedTest
   @ValueSource(strings = {"eager", "lazy", "random:7"})

@@ -24,10 +24,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// What `devices` finds of NVIDIA's libraries, and what a user is told who has none that can be used. The GPU can be used all the same.
+@Execution(ExecutionMode.CONCURRENT)
 class LibraryTest {
   private static final String ADD = "add org.bytedeco:cuda:11.8-8.6-1.5.8:linux-x86_64-redist to the class path, or install CUDA 11";
 

@@ -11,10 +11,13 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The stand-ins for NVIDIA's libraries, by JCuda's classes unmodified, in processes of their own.
+@Execution(ExecutionMode.CONCURRENT)
 class StandInsTest {
   @TempDir
   private Path folder;
