@@ -1,4 +1,6 @@
-// The module: one entry for each law and element type, and one for each conversion. Blocks of 256 threads, any grid.
+// The module: one entry for each law and element type, one for each conversion, and one for each type that another generator's values are
+// to become. Blocks of 256 threads, any grid.
+#include "affine.cuh"
 #include "convert.cuh"
 #include "fill.cuh"
 
@@ -23,6 +25,13 @@ constexpr u32 RESIDENT<Uniform, D> = sizeof(typename D::Float::Real) == 4 ? __is
     convert<S, D>(static_cast<u8*>(out), static_cast<const u8*>(in), count, scale);                                             \
   }
 
+/// The parameters are those of a law, so that it is launched like one: `start` is the first place of `in`.
+#define AFFINE(name, unused, dtype, D)                                                                                         \
+  extern "C" __global__ void __launch_bounds__(THREADS)                                                                        \
+  name##_##dtype(void* out, u64 count, u64 start, u64 run, u64 stride, const void* in, Law law) {                               \
+    affine<D>(static_cast<u8*>(out), static_cast<const u8*>(in) + start * sizeof(D::Float::Real), count, run, stride, law);     \
+  }
+
 #define EACH_DTYPE(macro, name, type) \
   macro(name, type, f64, F64)         \
   macro(name, type, f32, F32)         \
@@ -44,3 +53,5 @@ EACH_DTYPE(CONVERT, bf16, BF16)
 EACH_DTYPE(CONVERT, f16, F16)
 EACH_DTYPE(CONVERT, f8_e4m3, F8_E4M3)
 EACH_DTYPE(CONVERT, f8_e5m2, F8_E5M2)
+
+EACH_DTYPE(AFFINE, affine, )

@@ -18,10 +18,12 @@ struct Uniform : F {
   __device__ __forceinline__ explicit Uniform(const Law& law)
       : range(static_cast<Real>(law.a)), low(static_cast<Real>(law.b)), high(add(static_cast<Real>(law.c), static_cast<Real>(0))) {}
 
+  __device__ __forceinline__ Real value(Real unit) const { return min(high, fma(range, unit, low)); }
+
   __device__ __forceinline__ void four(const u32* words, Real* values) const {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      values[i] = min(high, fma(range, F::unit(F::word(words, i)), low));
+      values[i] = value(F::unit(F::word(words, i)));
     }
   }
 };

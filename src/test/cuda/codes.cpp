@@ -45,6 +45,8 @@ const char* codeName(int code) {
     case 800: return "CUDA_ERROR_NOT_PERMITTED";
     case 801: return "CUDA_ERROR_NOT_SUPPORTED";
     case 802: return "CUDA_ERROR_SYSTEM_NOT_READY";
+    case 803: return "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH";
+    case 804: return "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE";
     case 900: return "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED";
     case 901: return "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED";
     case 999: return "CUDA_ERROR_UNKNOWN";
@@ -52,8 +54,26 @@ const char* codeName(int code) {
   }
 }
 
+std::string codeText(int code) {
+  const char* name = codeName(code);
+  return name == nullptr ? format("code %d", code) : name;
+}
+
 bool isSticky(int code) {
   return code == 214 || code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719);
+}
+
+int Library::status(int code) const {
+  switch (code) {
+    case OUT_OF_MEMORY: return outOfMemory;
+    case INVALID_VALUE: return invalidValue;
+    case NOT_INITIALIZED:
+    case NO_DEVICE:
+    case INVALID_CONTEXT:
+    case CONTEXT_IS_DESTROYED: return notInitialized;
+    case NOT_SUPPORTED: return unsupported;
+    default: return isSticky(code) ? lost : failed;
+  }
 }
 
 std::string format(const char* pattern, ...) {

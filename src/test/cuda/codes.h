@@ -3,6 +3,9 @@
 #include <cstdarg>
 #include <string>
 
+// Seen by the stand-ins for NVIDIA's libraries, which are written against these types.
+#define EXPORTED __attribute__((visibility("default")))
+
 namespace emulator {
 
 enum Code : int {
@@ -31,17 +34,37 @@ enum Code : int {
 };
 
 // A call or a kernel that goes wrong: what the host is told, and what the log says.
-struct Fault {
+struct EXPORTED Fault {
   Code code;
   std::string message;
+  // What a library tells its caller, if not what the code stands for.
+  int status = 0;
+};
+
+// How a library tells of faults: by statuses of its own.
+struct Library {
+  int notInitialized;
+  int outOfMemory;
+  int invalidValue;
+  int failed;
+  // When the context was lost before.
+  int lost;
+  int unsupported;
+  // Null for a number that is no status.
+  const char* (*name)(int status);
+
+  // What one of the driver's codes becomes.
+  int status(int code) const;
 };
 
 // Null for a number that is no result code.
 const char* codeName(int code);
+// The name, or "code N" where there is none.
+std::string codeText(int code);
 
 // A code after which the context, and with it the process, is of no more use.
 bool isSticky(int code);
 
-std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
+EXPORTED std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 
 }  // namespace emulator

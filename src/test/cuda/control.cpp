@@ -33,6 +33,10 @@ std::string plain(const std::string& function) {
   return suffix != std::string::npos && function.size() == suffix + 3 ? function.substr(0, suffix) : function;
 }
 
+bool ofLibrary(const std::string& function) {
+  return function.rfind("curand", 0) == 0 || function.rfind("cublas", 0) == 0 || function.rfind("cusolver", 0) == 0;
+}
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
@@ -133,8 +137,8 @@ void Control::applyOne(const std::string& option) {
     }
     auto number1 = static_cast<long>(number(option, value.substr(call + 1, code - call - 1)));
     auto number2 = static_cast<int>(number(option, value.substr(code + 1)));
-    if (number1 < 1 || number2 == 0 || codeName(number2) == nullptr) {
-      refuse(option, "calls are counted from 1, and the code must be one of the driver's");
+    if (number1 < 1 || number2 == 0) {
+      refuse(option, "calls are counted from 1, and code 0 is success");
     }
     injections.push_back({plain(value.substr(0, call)), number1, static_cast<Code>(number2)});
   } else {
@@ -142,7 +146,7 @@ void Control::applyOne(const std::string& option) {
   }
 }
 
-Code Control::count(const char* function) {
+Fault Control::count(const char* function) {
   std::string name = plain(function);
   bool isCall = name != "kernel";
   total += isCall;
@@ -151,10 +155,11 @@ Code Control::count(const char* function) {
     bool hit = injection.function == "*" ? isCall && injection.call == total : injection.function == name && injection.call == calls;
     if (hit && !injection.fired) {
       injection.fired = true;
-      return injection.code;
+      bool status = injection.function != "*" && ofLibrary(name);
+      return status ? Fault{LAUNCH_FAILED, "injected", injection.code} : Fault{injection.code, "injected"};
     }
   }
-  return SUCCESS;
+  return {SUCCESS, ""};
 }
 
 long Control::calls(const std::string& function) const {
@@ -204,6 +209,13 @@ std::string report(const Driver& driver) {
   }
   json.member("contexts", contexts).member("modules", driver.modules.all().size()).member("streams", driver.streamHandles.all().size());
   json.member("events", driver.events.all().size()).member("graphs", driver.graphs.all().size() + driver.executables.all().size());
+  std::map<std::string, long> handles;
+  for (auto& [handle, object] : driver.libraryHandles.all()) {
+    handles[object.kind]++;
+  }
+  for (auto& [kind, count] : handles) {
+    json.member(kind, count);
+  }
   json.close('}').key("never_waited").open('[');
   for (auto& stream : driver.streams.all()) {
     for (auto& task : stream->unwaited) {

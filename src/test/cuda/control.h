@@ -25,7 +25,8 @@ struct Options {
   std::string report;
 };
 
-// The call of this number (from 1) to the function ("*": to any, "kernel": the kernel of this number that runs) fails with the code.
+// The call of this number (from 1) to the function ("*": to any, "kernel": the kernel of this number that runs) fails with the code, which
+// for a function of a library is a status of that library.
 struct Injection {
   std::string function;
   long call;
@@ -39,13 +40,13 @@ struct KernelCounts {
   uint64_t instructions = 0;
 };
 
-class Control {
+class EXPORTED Control {
  public:
   // Applies options on top of the present ones. Throws Fault INVALID_VALUE for what is none.
   void apply(const std::string& text);
 
-  // Counts a call and returns the code that it is to fail with.
-  Code count(const char* function);
+  // Counts a call and returns what it is to fail with: SUCCESS, or the code of an injection.
+  Fault count(const char* function);
 
   // The number of calls so far, which is the number of the present one.
   long calls() const { return total; }

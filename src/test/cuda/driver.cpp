@@ -65,6 +65,7 @@ void Driver::reset(const std::string& text) {
   functions.removeIf(all);
   graphs.removeIf(all);
   executables.removeIf(all);
+  libraryHandles.removeIf(all);
   destroyedWithContext.clear();
 }
 
@@ -79,20 +80,20 @@ void Driver::applyOptions() {
   streams.setMode(options.mode == "lazy" ? Mode::LAZY : options.mode == "random" ? Mode::RANDOM : Mode::EAGER, options.seed);
 }
 
-int Driver::call(const char* name, Rule rule, const std::function<void()>& body) {
+int Driver::call(const char* name, Rule rule, const std::function<void()>& body, const Library* library) {
   std::lock_guard<std::recursive_mutex> lock(mutex);
-  Code injected = control.count(name);
-  bool releases = rule == Rule::RELEASE || rule == Rule::GIVE_BACK;
+  Fault injected = control.count(name);
+  bool releases = rule == Rule::RELEASE || rule == Rule::GIVE_BACK || rule == Rule::DESTROY;
   bool inContext = rule == Rule::CONTEXT || rule == Rule::WAIT || rule == Rule::RELEASE;
   try {
     Context* context = currentOrNull();
-    if (isSticky(injected) && context != nullptr) {
-      context->lost = injected;
+    if (isSticky(injected.code) && injected.status == 0 && context != nullptr) {
+      context->lost = injected.code;
     }
-    if (injected != SUCCESS && !releases) {
-      throw Fault{injected, "injected"};
+    if (injected.code != SUCCESS && !releases) {
+      throw injected;
     }
-    if (rule != Rule::ANYTIME && !initialised) {
+    if (rule != Rule::ANYTIME && rule != Rule::DESTROY && !initialised) {
       throw Fault{NOT_INITIALIZED, "cuInit comes first"};
     }
     Code lost = inContext ? current().lost : SUCCESS;
@@ -107,27 +108,31 @@ int Driver::call(const char* name, Rule rule, const std::function<void()>& body)
     if (lost != SUCCESS) {
       throw Fault{lost, "the context is lost"};
     }
-    if (injected != SUCCESS) {
-      throw Fault{injected, "injected; what was to be released is released"};
+    if (injected.code != SUCCESS) {
+      injected.message += "; what was to be released is released";
+      throw injected;
     }
     return SUCCESS;
   } catch (const Fault& fault) {
+    int result = library == nullptr ? fault.code : fault.status != 0 ? fault.status : library->status(fault.code);
     if (fault.code != NOT_READY) {
-      log(format("%s (call %ld): %s: %s", name, control.calls(), codeName(fault.code), fault.message.c_str()));
+      const char* ofLibrary = library == nullptr ? nullptr : library->name(result);
+      std::string named = ofLibrary == nullptr ? codeText(result) : ofLibrary;
+      log(format("%s (call %ld): %s: %s", name, control.calls(), named.c_str(), fault.message.c_str()));
     }
-    return fault.code;
+    return result;
   } catch (const std::bad_alloc&) {
     log(format("%s (call %ld): the host has no more memory", name, control.calls()));
-    return OUT_OF_MEMORY;
+    return library == nullptr ? OUT_OF_MEMORY : library->status(OUT_OF_MEMORY);
   }
 }
 
 void Driver::log(const std::string& line) { control.log(line); }
 
 void Driver::kernelRuns() {
-  Code injected = control.count("kernel");
-  if (injected != SUCCESS) {
-    throw Fault{injected, "injected"};
+  Fault injected = control.count("kernel");
+  if (injected.code != SUCCESS) {
+    throw injected;
   }
 }
 
@@ -157,6 +162,14 @@ Context& Driver::current() {
     throw Fault{CONTEXT_IS_DESTROYED, "the thread's current context was destroyed or released"};
   }
   return *context;
+}
+
+Context& Driver::usable() {
+  Context& context = current();
+  if (context.lost != SUCCESS) {
+    throw Fault{context.lost, "the context is lost"};
+  }
+  return context;
 }
 
 Stream& Driver::stream(Handle handle) {
@@ -206,6 +219,7 @@ void Driver::destroy(Context& context) {
   note("modules", std::count_if(modules.all().begin(), modules.all().end(), mine));
   note("events", std::count_if(events.all().begin(), events.all().end(), mine));
   auto myStream = [&](const auto& entry) { return entry.second->context == &context; };
+  note("handles of libraries", std::count_if(libraryHandles.all().begin(), libraryHandles.all().end(), mine));
   note("streams", std::count_if(streamHandles.all().begin(), streamHandles.all().end(), myStream));
   // Work that nobody waited for is dropped: what it would have written is lost, as its author deserves to see.
   memory->releaseAll(context);
@@ -214,6 +228,7 @@ void Driver::destroy(Context& context) {
   modules.removeIf(gone);
   functions.removeIf(gone);
   events.removeIf(gone);
+  libraryHandles.removeIf(gone);
   streamHandles.removeIf([&](Stream* stream) { return stream->context == &context; });
   context.active = false;
 }

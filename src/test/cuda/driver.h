@@ -43,6 +43,14 @@ struct Function {
   Handle module;
 };
 
+// A generator of cuRAND, a handle of cuBLAS or cuSOLVER.
+struct LibraryHandle {
+  // Null for one that needs no device.
+  const Context* context;
+  const char* kind;
+  std::shared_ptr<void> object;
+};
+
 // Objects by handles that no pointer of the host's equals and that are never used twice.
 template <class T>
 class Table {
@@ -92,17 +100,20 @@ enum class Rule {
   WAIT,      // the same, and it reports what went wrong while it waited
   RELEASE,   // the same, and it gives back even when it reports an earlier error, as the driver's documentation allows
   GIVE_BACK, // as RELEASE, without a current context
+  DESTROY,   // as GIVE_BACK, before cuInit too
 };
 
-class Driver {
+class EXPORTED Driver {
  public:
   // Never destroyed: a static destructor would run while threads of the JVM are still here.
   static Driver& get();
 
-  // Every entry point: counts, injects, checks, runs, turns what is thrown into a code.
-  int call(const char* name, Rule rule, const std::function<void()>& body);
+  // Every entry point, the driver's or a library's: counts, injects, checks, runs, turns what is thrown into a code.
+  int call(const char* name, Rule rule, const std::function<void()>& body, const Library* library = nullptr);
 
   Context& current();
+  // The current context, which must not be lost.
+  Context& usable();
   Stream& stream(Handle handle);
   Context& primary(int device);
   Context& addContext(int device, bool primary);
@@ -134,6 +145,7 @@ class Driver {
   Table<std::shared_ptr<const Graph>> executables{"executable graph", 0x5B00000000000000};
   // What a context still had when it was destroyed: leaks too, though the driver frees them.
   std::vector<std::string> destroyedWithContext;
+  Table<LibraryHandle> libraryHandles{"handle of a library", 0x5800000000000000};
 
  private:
   Driver();

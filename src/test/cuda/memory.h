@@ -31,7 +31,7 @@ struct Allocation {
   long call;
 };
 
-class Memory {
+class EXPORTED Memory {
  public:
   explicit Memory(uint64_t bytesPerDevice) : limit(bytesPerDevice) {}
   ~Memory();

@@ -66,7 +66,7 @@ void Streams::runNext(Stream& stream) {
       task->body();
     } catch (const Fault& fault) {
       context.lost = isSticky(fault.code) ? fault.code : LAUNCH_FAILED;
-      Driver::get().log(format("%s (call %ld): %s: %s", task->name.c_str(), task->call, codeName(context.lost), fault.message.c_str()));
+      Driver::get().log(format("%s (call %ld): %s: %s", task->name.c_str(), task->call, codeText(context.lost).c_str(), fault.message.c_str()));
     }
   }
   task->finished = std::chrono::steady_clock::now();

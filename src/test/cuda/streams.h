@@ -66,7 +66,7 @@ struct Event {
 
 enum class Mode { EAGER, LAZY, RANDOM };
 
-class Streams {
+class EXPORTED Streams {
  public:
   void setMode(Mode mode, uint64_t seed);
 

@@ -4,10 +4,16 @@
 
 using namespace emulator;
 
-#define STUB(name)                                                                              \
-  ENTRY name() {                                                                                \
-    return call(#name, Rule::ANYTIME, [](Driver&) { throw Fault{NOT_SUPPORTED, "not emulated"}; }); \
-  }
+namespace {
+
+int unsupported(const char* name) {
+  return call(name, Rule::ANYTIME, [](Driver&) { throw Fault{NOT_SUPPORTED, "not emulated"}; });
+}
+
+}  // namespace
+
+#define STUB(name) \
+  ENTRY name() { return unsupported(#name); }
 
 STUB(cuArray3DCreate_v2)
 STUB(cuArray3DGetDescriptor_v2)

@@ -20,7 +20,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /// forks. A fork whose floor is below 7 GB/s is void, for the machine was busy, and is repeated.
 ///
 /// Arguments: `--forks=5`, `--iterations=6`, `--laws=uniform,normal`, `--dtypes=F32,BF16`, `--tensors=67108864,65536,768`,
-/// `--threads=1,2`, `--json=FILE`; all others are flags of the forked JVMs, in place of those of the command.
+/// `--threads=1,2`, `--json=FILE`; all others are flags of the forked JVMs.
 public final class FillTable {
   private static final double LEAST_FLOOR = 7e9;
   private static final int MOST_VOID_FORKS = 10;
@@ -57,12 +57,6 @@ public final class FillTable {
         case "--json" -> json = Path.of(value);
         default -> flags.add(argument);
       }
-    }
-    if (flags.isEmpty()) {
-      // As the command is started: with the last two, vectors are compiled within a second.
-      flags.addAll(List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:CompileCommand=quiet",
-          "-XX:CompileCommand=CompileThresholdScaling,io.github.tensorseed.cpu.Vector*::*,0.005",
-          "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,10.0"));
     }
   }
 

@@ -5,12 +5,17 @@ import java.lang.foreign.MemorySegment;
 
 /// A place where tensors live and are filled. A device owns what it allocates: closing it frees all of it.
 ///
-/// Every device gives the same bits. Its methods may be called from several threads at once, but a tensor or a device must not be
-/// closed while it is being used.
+/// Every device gives the same bits, unless another [Generator] than ours was asked for. Its methods may be called from several threads at
+/// once, but a tensor or a device must not be closed while it is being used.
 public interface Device extends AutoCloseable {
 
   /// As in `cpu` or `cuda:0`.
   String name();
+
+  /// What makes the random values here.
+  default Generator generator() {
+    return Generator.TENSORSEED;
+  }
 
   /// Allocates the whole of a logical tensor; its contents are undefined until it is filled.
   default Tensor allocate(DType dtype, Shape shape) {

@@ -22,6 +22,18 @@ class PhiloxTest {
     assertThat(words).containsExactly(546353992, (int) 3665621163L, 1140953199, (int) 3419031310L);
   }
 
+  /// STREAM.md, section 1: the counter is (lo32(b / 65536), hi32(b / 65536), b % 65536, 0).
+  @Test
+  void countersOfBlocks() {
+    for (long block : new long[] {0, 1, 65535, 65536, (1L << 48) - 1, 1L << 48, 0x123456789abcdef0L, -1}) {
+      long counter = Long.divideUnsigned(block, 65536);
+      int[] words = new int[4];
+      Philox.block(42, block, words);
+      assertThat(words).as("block " + block)
+          .containsExactly(rounds((int) counter, (int) (counter >>> 32), (int) Long.remainderUnsigned(block, 65536), 0, 42, 0));
+    }
+  }
+
   private static int[] rounds(int c0, int c1, int c2, int c3, int k0, int k1) {
     int[] state = {c0, c1, c2, c3};
     Philox.rounds(state, Integer.toUnsignedLong(k0) | (long) k1 << 32);

@@ -81,10 +81,15 @@ public final class CheckpointWriter {
   /// Writes the files of `layout` that belong to `part` to `directory`, which is made if it is missing, then the index and `config`.
   ///
   /// @param config the text of `config.json`, marked with [Provenance#CONFIG_KEY] at its top level; null for none
-  /// @throws IllegalArgumentException if `config` is not marked, or if a tensor cannot be filled
+  /// @throws IllegalArgumentException if `config` is not marked, if the layout is of another generator than the device's, or if a tensor
+  ///     cannot be filled
   /// @throws IOException if something is in the way, another run is writing there, or the disk is full or not to be written; with the
   ///     path, the reason and the remedy
   public Result write(ShardLayout layout, Path directory, @Nullable String config, Existing existing, Part part) throws IOException {
+    if (layout.provenance().generator() != device.generator()) {
+      throw new IllegalArgumentException("the layout is of the generator " + layout.provenance().generator() + ", and " + device.name()
+          + " has " + device.generator() + "; both must have the same");
+    }
     Map<String, byte[]> texts = new LinkedHashMap<>();
     layout.index().ifPresent(index -> texts.put(ShardLayout.INDEX, index));
     if (config != null) {
@@ -138,7 +143,7 @@ public final class CheckpointWriter {
   /// @throws IllegalArgumentException if there are no tensors or two of one name, or if one cannot be filled
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
-    Shard shard = ShardLayout.single(file.toString(), tensors, seed);
+    Shard shard = ShardLayout.single(file.toString(), tensors, seed, device.generator());
     writeAlone(file, force, shard.dataBytes(), temporary -> write(file, temporary, force, shard));
   }
 

@@ -1,6 +1,7 @@
 package io.github.tensorseed.checkpoint;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -19,8 +20,9 @@ import java.util.TreeMap;
 /// @param version of this library
 /// @param stream the version of the stream, see [RandomStream#STREAM_VERSION]
 /// @param shardSize bytes that a file of the checkpoint may hold, unless one tensor is larger
+/// @param generator what made the random values; recorded if it is not ours
 /// @param plan SHA-256 of the names, dtypes, shapes and expressions of all tensors of the checkpoint, in the order of the plan
-public record Provenance(String version, int stream, long seed, long shardSize, String plan) {
+public record Provenance(String version, int stream, long seed, long shardSize, Generator generator, String plan) {
 
   /// The version of this library.
   public static final String VERSION = "0.1.0";
@@ -33,6 +35,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   private static final String STREAM_KEY = "tensorseed.stream";
   static final String SEED_KEY = "tensorseed.seed";
   private static final String SHARD_SIZE_KEY = "tensorseed.shard_size";
+  static final String GENERATOR_KEY = "tensorseed.generator";
   static final String PLAN_KEY = "tensorseed.plan";
   private static final String TENSORS_KEY = "tensorseed.tensors";
 
@@ -54,6 +57,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
         Math.toIntExact(Math.clamp(number(shard, STREAM_KEY), -1, Integer.MAX_VALUE)),
         number(shard, SEED_KEY),
         number(shard, SHARD_SIZE_KEY),
+        generator(shard),
         text(shard, PLAN_KEY)));
   }
 
@@ -94,6 +98,9 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     if (seed != other.seed) {
       return Optional.of("seed " + seed + " " + where + ", " + other.seed + " " + elsewhere);
     }
+    if (generator != other.generator) {
+      return Optional.of("generator " + generator + " " + where + ", " + other.generator + " " + elsewhere);
+    }
     return Optional.empty();
   }
 
@@ -105,6 +112,9 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     metadata.put(STREAM_KEY, Integer.toString(stream));
     metadata.put(SEED_KEY, Long.toString(seed));
     metadata.put(SHARD_SIZE_KEY, Long.toString(shardSize));
+    if (generator != Generator.TENSORSEED) {
+      metadata.put(GENERATOR_KEY, generator.toString());
+    }
     metadata.put(PLAN_KEY, plan);
     Map<String, List<String>> names = new LinkedHashMap<>();
     tensors.forEach(tensor -> names.computeIfAbsent(tensor.expression(), _ -> new ArrayList<>()).add(tensor.name()));
@@ -129,6 +139,15 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
       throw new IOException(shard.file() + ": metadata has " + VERSION_KEY + ", but no " + key);
     }
     return text;
+  }
+
+  private static Generator generator(Checkpoint.Shard shard) throws IOException {
+    String name = shard.header().metadata().get(GENERATOR_KEY);
+    try {
+      return name == null ? Generator.TENSORSEED : Generator.of(name);
+    } catch (IllegalArgumentException e) {
+      throw new IOException(shard.file() + ": metadata " + GENERATOR_KEY + ": " + Printable.of(String.valueOf(e.getMessage())), e);
+    }
   }
 
   private static long number(Checkpoint.Shard shard, String key) throws IOException {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -67,6 +68,11 @@ public final class ShardLayout {
   /// @throws IllegalArgumentException if there are no tensors or two of one name, if `shardSize` is not positive, or if a file would
   ///     have too many tensors for its header
   public static ShardLayout of(List<TensorSpec> tensors, long seed, long shardSize) {
+    return of(tensors, seed, shardSize, Generator.TENSORSEED);
+  }
+
+  /// The same, for a device with another generator.
+  public static ShardLayout of(List<TensorSpec> tensors, long seed, long shardSize, Generator generator) {
     if (shardSize < 1) {
       throw new IllegalArgumentException("shard size " + shardSize + ": at least 1 byte is needed");
     }
@@ -94,7 +100,7 @@ public final class ShardLayout {
       files.add(current);
     }
     Provenance provenance =
-        new Provenance(Provenance.VERSION, RandomStream.STREAM_VERSION, seed, shardSize, digest(tensors));
+        new Provenance(Provenance.VERSION, RandomStream.STREAM_VERSION, seed, shardSize, generator, digest(tensors));
     List<Shard> shards = new ArrayList<>();
     for (int i = 0; i < files.size(); i++) {
       String file = files.size() == 1 ? SINGLE : "model-%05d-of-%05d.safetensors".formatted(i + 1, files.size());
@@ -107,8 +113,8 @@ public final class ShardLayout {
   /// One file of these tensors, whatever their size.
   ///
   /// @throws IllegalArgumentException if there are no tensors or two of one name
-  static Shard single(String file, List<TensorSpec> tensors, long seed) {
-    ShardLayout layout = of(tensors, seed, Math.max(1, totalBytes(tensors)));
+  static Shard single(String file, List<TensorSpec> tensors, long seed, Generator generator) {
+    ShardLayout layout = of(tensors, seed, Math.max(1, totalBytes(tensors)), generator);
     return new Shard(0, file, layout.shards.getFirst().tensors, layout.provenance);
   }
 
@@ -152,6 +158,9 @@ public final class ShardLayout {
       json.writeObjectFieldStart("metadata");
       json.writeStringField(Provenance.VERSION_KEY, provenance.version());
       json.writeStringField(Provenance.SEED_KEY, Long.toString(provenance.seed()));
+      if (provenance.generator() != Generator.TENSORSEED) {
+        json.writeStringField(Provenance.GENERATOR_KEY, provenance.generator().toString());
+      }
       json.writeStringField(Provenance.PLAN_KEY, provenance.plan());
       json.writeNumberField("total_parameters", parameters);
       json.writeNumberField("total_size", bytes);

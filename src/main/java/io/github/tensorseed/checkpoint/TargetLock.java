@@ -180,7 +180,8 @@ final class TargetLock implements AutoCloseable {
     return lock;
   }
 
-  /// Gives the locks back; the last holder removes the file.
+  /// Gives the locks back; the last holder removes the file. Between the two another may have come, removed it and gone, and a third have made
+  /// the next one, which the path names then: that one stays.
   @Override
   public void close() throws IOException {
     synchronized (OPEN) {
@@ -189,7 +190,11 @@ final class TargetLock implements AutoCloseable {
         OPEN.remove(path);
         try (FileChannel channel = opened.channel; FileChannel _ = opened.witness) {
           if (channel.tryLock() != null) {
-            Files.deleteIfExists(path);
+            try (FileChannel same = witness(path, channel, 0)) {
+              if (same != null) {
+                Files.deleteIfExists(path);
+              }
+            }
           }
         }
       }

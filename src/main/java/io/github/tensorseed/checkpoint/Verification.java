@@ -2,6 +2,7 @@ package io.github.tensorseed.checkpoint;
 
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
@@ -33,7 +34,8 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
   /// @param own definitions of the caller's own initializers, see [Expression#parse(String, Map)]
   /// @param device computes the values
   /// @param progress is told of bytes as they are compared
-  /// @throws IOException if a file cannot be read, was not made by this library, or by a version of the stream that is unknown here
+  /// @throws IOException if a file cannot be read, was not made by this library, or by a version of the stream that is unknown here,
+  ///     or with another generator than the device's
   public static Verification of(Checkpoint checkpoint, Map<String, Expression.Definition> own, Device device, int threads,
       LongConsumer progress) throws IOException {
     List<Fault> faults = new ArrayList<>();
@@ -46,6 +48,11 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
         if (provenance.stream() != RandomStream.STREAM_VERSION) {
           throw new IOException(shard.file() + " was made with version " + provenance.stream() + " of the stream, and this is version "
               + RandomStream.STREAM_VERSION + "; verify it with the tensorseed that made it (" + Printable.of(provenance.version()) + ")");
+        }
+        if (provenance.generator() != device.generator()) {
+          throw new IOException(shard.file() + " was made with the generator " + provenance.generator() + ", and " + device.name() + " has "
+              + device.generator() + "; verify it with " + (provenance.generator() == Generator.TENSORSEED ? "" : "--device cuda:0 ")
+              + "--generator " + provenance.generator());
         }
         conflict(checkpoint.shards().getFirst(), shard, provenance).ifPresent(conflicts::add);
         Map<String, String> expressions = Provenance.expressions(shard);

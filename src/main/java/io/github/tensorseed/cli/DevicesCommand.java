@@ -1,8 +1,8 @@
 package io.github.tensorseed.cli;
 
+import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.device.Devices;
 import java.io.PrintWriter;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 /// `tensorseed devices`.
 @Command(
     name = "devices",
-    description = "Says which devices can be used here and, for each that cannot, why, and the remedy.",
+    description = "Tries this machine's devices, and NVIDIA's libraries on its GPUs. For each that cannot be used: why, and the remedy.",
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {
   @Spec CommandSpec spec = CommandSpec.create();
@@ -22,15 +22,27 @@ final class DevicesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    List<Devices.Diagnosis> diagnoses = Devices.diagnose();
+    Devices.Report report = Devices.diagnose();
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
-      out.println(Json.text(diagnoses));
-    } else {
-      Table table = new Table("device", "usable", "details");
-      diagnoses.forEach(diagnosis -> table.row(diagnosis.device(), diagnosis.usable() ? "yes" : "no", diagnosis.details()));
-      table.print(out);
+      out.println(Json.text(report));
+      return 0;
     }
+    Table devices = new Table("device", "usable", "details");
+    report.devices().forEach(device -> devices.row(device.device(), yesOrNo(device.usable()), device.details()));
+    devices.print(out);
+    if (!report.libraries().isEmpty()) {
+      out.println();
+      Table libraries = new Table("library", "version", "usable", "details");
+      report.libraries().forEach(library -> libraries.row(library.library(), library.version() == null ? "-" : library.version(),
+          yesOrNo(library.usable()), library.details() + (library.file() == null ? "" : "; " + library.file())));
+      libraries.print(out);
+    }
+    report.notes().forEach(note -> out.println("note: " + Printable.of(note)));
     return 0;
+  }
+
+  private static String yesOrNo(boolean usable) {
+    return usable ? "yes" : "no";
   }
 }

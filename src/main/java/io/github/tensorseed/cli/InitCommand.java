@@ -99,7 +99,7 @@ final class InitCommand implements Callable<Integer> {
     if (!options.tensors.isEmpty() && (resume || share.count() > 1)) {
       throw new IllegalArgumentException("--resume and --part are for models; with --tensor there is one file");
     }
-    ShardLayout layout = options.tensors.isEmpty() ? ShardLayout.of(plan.tensors(), key, size) : null;
+    ShardLayout layout = options.tensors.isEmpty() ? ShardLayout.of(plan.tensors(), key, size, device.generator()) : null;
     List<TensorSpec> tensors = layout == null ? plan.tensors()
         : layout.shards().stream().filter(share::includes).flatMap(shard -> shard.tensors().stream()).toList();
     long bytes = tensors.stream().mapToLong(TensorSpec::bytes).sum();

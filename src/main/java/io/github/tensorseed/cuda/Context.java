@@ -150,7 +150,7 @@ final class Context implements AutoCloseable {
 
   private static void require(int code, String call) {
     if (code != Codes.SUCCESS) {
-      throw new DeviceUnavailableException("the GPU cannot be used: " + call + " failed with " + Codes.text(code) + Codes.remedy(code));
+      throw new DeviceUnavailableException("the GPU cannot be used: " + Codes.text(call, code) + Codes.remedy(call, code));
     }
   }
 
@@ -160,14 +160,21 @@ final class Context implements AutoCloseable {
       load();
       return this;
     } catch (DeviceException | UncheckedIOException e) {
-      DeviceUnavailableException unavailable = new DeviceUnavailableException(String.valueOf(e.getMessage()), e);
-      try {
-        close();
-      } catch (DeviceException late) {
-        unavailable.addSuppressed(late);
-      }
-      throw unavailable;
+      throw closed(e);
     }
+  }
+
+  /// Closes this context, which cannot be used.
+  ///
+  /// @param reason why
+  DeviceUnavailableException closed(RuntimeException reason) {
+    DeviceUnavailableException unavailable = new DeviceUnavailableException(String.valueOf(reason.getMessage()), reason);
+    try {
+      close();
+    } catch (DeviceException late) {
+      unavailable.addSuppressed(late);
+    }
+    return unavailable;
   }
 
   private void load() {
@@ -252,14 +259,21 @@ final class Context implements AutoCloseable {
   ///     last wait
   void check(int code, String call) {
     if (code != Codes.SUCCESS) {
-      throw failure(code, call, Codes.losesContext(code));
+      throw failure(code, call, false);
     }
   }
 
-  private DeviceException failure(int code, String call, boolean asynchronous) {
-    lost |= Codes.losesContext(code);
-    return new DeviceException(name() + ": " + call + " failed with " + Codes.text(code)
-        + (asynchronous ? "; " + launches : "") + Codes.remedy(code));
+  /// @param waited whether it may be an earlier launch that failed, as it may where the context is lost
+  private DeviceException failure(int code, String call, boolean waited) {
+    boolean library = Codes.isOfLibrary(call);
+    String query = "cuStreamQuery";
+    int drivers = library ? JCudaDriver.cuStreamQuery(stream) : code;
+    boolean loses = Codes.losesContext(drivers);
+    lost |= loses;
+    return new DeviceException(name() + ": " + Codes.text(call, code)
+        + (library && loses ? ", as " + Codes.text(query, drivers) : "")
+        + (waited || loses ? "; " + launches : "")
+        + (loses ? Codes.remedy(query, drivers) : Codes.remedy(call, code)));
   }
 
   /// Checks a call that made something that is to be given back when this is closed.
@@ -293,7 +307,7 @@ final class Context implements AutoCloseable {
 
   /// Launches what fills a slice at an address.
   void fill(Distribution law, DType dtype, Slice slice, long address, long key) {
-    Entry entry = Optional.ofNullable(kernels.get(Kernel.of(law))).map(entries -> entries.get(dtype)).orElseThrow();
+    Entry entry = entry(Kernel.of(law), dtype);
     try (Entered _ = enter()) {
       synchronized (numbers) {
         Kernel.put(law, dtype, parameters);
@@ -302,12 +316,30 @@ final class Context implements AutoCloseable {
     }
   }
 
+  /// Launches what makes of values at `in`, in the type that `dtype` is computed in and where `rows` number them, elements at `address`. The
+  /// context must be current.
+  void affine(DType dtype, Rows rows, long address, long in, double range, double low, double high) {
+    synchronized (numbers) {
+      Kernel.putAffine(range, low, high, parameters);
+      launch(entry(Kernel.AFFINE, dtype), rows, address, in);
+    }
+  }
+
+  private Entry entry(Kernel kernel, DType dtype) {
+    return Optional.ofNullable(kernels.get(kernel)).map(entries -> entries.get(dtype)).orElseThrow();
+  }
+
+  /// Notes what a library has put on the stream.
+  void launched(String call, long count, long start) {
+    launches.add(call, count, start);
+  }
+
   private void launch(Entry entry, Rows rows, long address, long key) {
     setNumbers(address, rows.count(), rows.start(), rows.run(), rows.stride(), key);
     int blocks = (int) Math.min(mostBlocks, Math.ceilDiv(rows.count(), (long) BLOCK * PER_THREAD));
     int code = JCudaDriver.cuLaunchKernel(entry.function, blocks, 1, 1, BLOCK, 1, 1, 0, stream, arguments, null);
     if (code != Codes.SUCCESS) {
-      throw failure(code, "cuLaunchKernel of " + entry.name, Codes.losesContext(code));
+      throw failure(code, "cuLaunchKernel of " + entry.name, false);
     }
     launches.add(entry.name, rows.count(), rows.start());
   }
@@ -429,7 +461,7 @@ final class Context implements AutoCloseable {
     int attempt(String call, IntSupplier action) {
       int code = action.getAsInt();
       if (code != Codes.SUCCESS && first == null) {
-        first = failure(code, call, call.equals("cuStreamSynchronize") || Codes.losesContext(code));
+        first = failure(code, call, call.equals("cuStreamSynchronize"));
       }
       return code;
     }

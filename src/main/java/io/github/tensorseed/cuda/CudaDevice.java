@@ -5,6 +5,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
@@ -15,38 +16,67 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicLong;
 import jcuda.Pointer;
 import jcuda.driver.CUstream;
+import org.jspecify.annotations.Nullable;
 
 /// A GPU. What is filled is filled where it lies, in the order of one stream.
 ///
 /// A [#fill] only puts launches on the stream: it allocates nothing on the GPU and waits for nothing, so it may be captured in a CUDA
 /// graph. Reading waits, and so does [#synchronize]; an error of a launch is told there, with the launches since the last wait.
+///
+/// With a [Generator] of cuRAND's, F64 and F32 are made where they belong, and scaled there. Narrower types, and what cuRAND cannot write
+/// in place, go by way of 16 MiB of the GPU's memory, which the first fill that needs them allocates. What cuRAND allocates is its own
+/// affair, so its fills may not be captured.
 public final class CudaDevice implements Device {
   /// Bytes of each pinned buffer, and of the pieces in which values for the host are made.
   private static final long CHUNK = 1 << 20;
+  private static final long SCRATCH_CHUNKS = CurandGenerator.SCRATCH / CHUNK;
 
   private final Context context;
   private final Staging staging;
   private final long chunk;
+  /// What makes random values instead of our kernels.
+  private final @Nullable CurandGenerator curand;
   private final AtomicLong allocated = new AtomicLong();
   /// Memory for values that go to the host at once, one piece for each thread that makes such.
   private final Deque<Context.Allocation> idle = new ConcurrentLinkedDeque<>();
 
-  private CudaDevice(Context context, long chunk) {
+  /// The tensor of which slices were last made for the host, where that takes the whole.
+  private @Nullable Whole whole;
+
+  private record Whole(Tensor tensor, Context.Allocation memory, Initializer initializer, RandomStream stream) {
+    boolean is(DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+      return tensor.dtype() == dtype && tensor.slice().equals(slice) && this.initializer.equals(initializer) && this.stream.equals(stream);
+    }
+  }
+
+  private CudaDevice(Context context, Generator generator, long chunk) {
     this.context = context;
     this.chunk = chunk;
     staging = new Staging(context, chunk);
+    try {
+      curand = generator == Generator.TENSORSEED ? null : new CurandGenerator(context, generator, chunk * SCRATCH_CHUNKS);
+    } catch (DeviceException e) {
+      throw context.closed(e);
+    }
   }
 
   /// A GPU by its number, in its primary context, which is shared with whatever else uses CUDA in this process.
   ///
   /// @throws DeviceUnavailableException if it cannot be used, with the reason and the remedy
   public static CudaDevice open(int ordinal) {
-    return open(ordinal, CHUNK);
+    return open(ordinal, Generator.TENSORSEED);
   }
 
-  /// @param chunk bytes of each pinned buffer
-  static CudaDevice open(int ordinal, long chunk) {
-    return new CudaDevice(Context.open(ordinal), chunk);
+  /// The same, with another generator.
+  ///
+  /// @throws DeviceUnavailableException if the GPU or the generator's library cannot be used, with the reason and the remedy
+  public static CudaDevice open(int ordinal, Generator generator) {
+    return open(ordinal, generator, CHUNK);
+  }
+
+  /// @param chunk bytes of each pinned buffer, and a sixteenth of what cuRAND's values may pass through
+  static CudaDevice open(int ordinal, Generator generator, long chunk) {
+    return new CudaDevice(Context.open(ordinal), generator, chunk);
   }
 
   /// The GPU of the context that is current on this thread. Everything happens on `stream`, and both stay the caller's when this device is
@@ -55,12 +85,29 @@ public final class CudaDevice implements Device {
   /// @throws IllegalStateException if no context is current
   /// @throws DeviceUnavailableException if the kernels cannot be loaded there
   public static CudaDevice attach(CUstream stream) {
-    return new CudaDevice(Context.attach(stream), CHUNK);
+    return attach(stream, Generator.TENSORSEED);
+  }
+
+  /// The same, with another generator.
+  ///
+  /// @throws IllegalStateException if no context is current
+  /// @throws DeviceUnavailableException if the kernels or the generator's library cannot be loaded there
+  public static CudaDevice attach(CUstream stream, Generator generator) {
+    return new CudaDevice(Context.attach(stream), generator, CHUNK);
+  }
+
+  Context context() {
+    return context;
   }
 
   @Override
   public String name() {
     return context.name();
+  }
+
+  @Override
+  public Generator generator() {
+    return curand == null ? Generator.TENSORSEED : curand.generator();
   }
 
   @Override
@@ -128,11 +175,19 @@ public final class CudaDevice implements Device {
   @Override
   public void fill(Tensor tensor, Distribution law, RandomStream stream) {
     law.check(tensor.dtype());
-    context.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+    if (curand != null && curand.makes(law)) {
+      curand.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+    } else {
+      context.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+    }
   }
 
   @Override
   public void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+    if (generator() == Generator.CURAND_XORWOW) {
+      fillFromWhole(host, dtype, slice, initializer, stream);
+      return;
+    }
     Context.Allocation piece = idle.pollFirst();
     if (piece == null) {
       piece = context.allocate(chunk);
@@ -148,6 +203,31 @@ public final class CudaDevice implements Device {
     } finally {
       idle.addFirst(piece);
     }
+  }
+
+  /// Where a slice cannot be made alone, the whole tensor is. It stays until another is asked for, as slices are one after the other.
+  private synchronized void fillFromWhole(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
+    Slice all = Slice.of(slice.whole());
+    if (whole == null || !whole.is(dtype, all, initializer, stream)) {
+      if (whole != null) {
+        Context.Allocation former = whole.memory;
+        whole = null;
+        context.free(former);
+      }
+      Context.Allocation memory = context.allocate(all.shape().bytes(dtype));
+      try {
+        Tensor tensor = new Tensor(this, dtype, all, memory.memory(), () -> {});
+        initializer.fill(tensor, stream);
+        whole = new Whole(tensor, memory, initializer, stream);
+      } finally {
+        if (whole == null) {
+          context.free(memory);
+        }
+      }
+    }
+    Tensor tensor = whole.tensor;
+    int width = dtype.bytes();
+    slice.forEachRun(run -> read(tensor, run.start() * width, host.asSlice(run.position() * width, run.count() * width)));
   }
 
   @Override

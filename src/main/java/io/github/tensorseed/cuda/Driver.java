@@ -1,19 +1,15 @@
 package io.github.tensorseed.cuda;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.tensorseed.DeviceUnavailableException;
-import java.lang.foreign.AddressLayout;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -29,7 +25,6 @@ final class Driver {
   private static final int MINOR = 76;
   private static final int NO_DEVICE = 100;
   private static final int LONGEST_NAME = 256;
-  private static final int LONGEST_TEXT = 4096;
 
   /// What the only look found: a driver does not come or go while a process runs.
   private static final class Look {
@@ -49,8 +44,7 @@ final class Driver {
     }
   }
 
-  private final Linker linker;
-  private final SymbolLookup library;
+  private final SharedLibrary library;
   private final int version;
   private final int devices;
 
@@ -64,32 +58,24 @@ final class Driver {
     return Objects.requireNonNull(Look.FOUND);
   }
 
-  @SuppressWarnings("restricted")
   private Driver() {
     try {
-      linker = Linker.nativeLinker();
-    } catch (UnsupportedOperationException e) {
-      throw new DeviceUnavailableException("this platform has no CUDA; take the device cpu, which gives the same bits", e);
-    }
-    try {
-      library = SymbolLookup.libraryLookup(LIBRARY, Arena.global());
-    } catch (IllegalCallerException e) {
-      throw new DeviceUnavailableException("native libraries are denied; start Java with --enable-native-access=ALL-UNNAMED", e);
-    } catch (IllegalArgumentException e) {
-      throw new DeviceUnavailableException("NVIDIA's driver is not to be had (" + loaderError() + "); install it, give a container the GPU"
+      library = SharedLibrary.open(LIBRARY, List.of());
+    } catch (IOException e) {
+      throw new DeviceUnavailableException("NVIDIA's driver is not to be had (" + e.getMessage() + "); install it, give a container the GPU"
           + " (--gpus all), or take the device cpu, which gives the same bits", e);
     }
-    requireInitialized(call("cuInit", FunctionDescriptor.of(JAVA_INT, JAVA_INT), 0));
+    requireInitialized(library.call("cuInit", FunctionDescriptor.of(JAVA_INT, JAVA_INT), 0));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment number = arena.allocate(JAVA_INT);
       FunctionDescriptor intoInt = FunctionDescriptor.of(JAVA_INT, ADDRESS);
-      require("cuDriverGetVersion", call("cuDriverGetVersion", intoInt, number));
+      require("cuDriverGetVersion", library.call("cuDriverGetVersion", intoInt, number));
       version = number.get(JAVA_INT, 0);
       if (version < OLDEST) {
         throw new DeviceUnavailableException("NVIDIA's driver has CUDA " + text(version) + ", and the kernels need " + text(OLDEST)
             + "; install driver 450 or a newer one");
       }
-      int code = call("cuDeviceGetCount", intoInt, number);
+      int code = library.call("cuDeviceGetCount", intoInt, number);
       devices = code == 0 ? number.get(JAVA_INT, 0) : 0;
       requireInitialized(code == 0 && devices == 0 ? NO_DEVICE : code);
     }
@@ -122,51 +108,8 @@ final class Driver {
   private String name(int code) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment name = arena.allocate(ADDRESS);
-      int known = call("cuGetErrorName", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), code, name);
-      return (known == 0 ? name.get(text(), 0).getString(0) : "error") + " (" + code + ")";
-    }
-  }
-
-  /// Why the system's loader does not give the library.
-  private String loaderError() {
-    SymbolLookup system = linker.defaultLookup();
-    if (system.find("dlopen").isEmpty() || system.find("dlerror").isEmpty()) {
-      return LIBRARY + " is not there";
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      MethodHandle open = function(system, "dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT));
-      MethodHandle error = function(system, "dlerror", FunctionDescriptor.of(text()));
-      MemorySegment file = arena.allocateFrom(LIBRARY);
-      // Calling for the first time makes the JVM open libraries, too, after which the error would be gone.
-      invoke(open, file, 2);
-      invoke(error);
-      invoke(open, file, 2);
-      MemorySegment reason = (MemorySegment) invoke(error);
-      return reason.address() == 0 ? LIBRARY + " cannot be opened" : reason.getString(0);
-    }
-  }
-
-  /// The address of a text that ends with a zero.
-  @SuppressWarnings("restricted")
-  private static AddressLayout text() {
-    return ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(LONGEST_TEXT, JAVA_BYTE));
-  }
-
-  private int call(String function, FunctionDescriptor types, Object... arguments) {
-    return (int) invoke(function(library, function, types), arguments);
-  }
-
-  @SuppressWarnings("restricted")
-  private MethodHandle function(SymbolLookup from, String function, FunctionDescriptor types) {
-    return linker.downcallHandle(from.find(function).orElseThrow(() -> new DeviceUnavailableException(
-        LIBRARY + " has no " + function + ", so it is not NVIDIA's driver; install that")), types);
-  }
-
-  private static Object invoke(MethodHandle function, Object... arguments) {
-    try {
-      return function.invokeWithArguments(arguments);
-    } catch (Throwable e) {
-      throw new DeviceUnavailableException("a function of " + LIBRARY + " cannot be called", e);
+      int known = library.call("cuGetErrorName", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), code, name);
+      return (known == 0 ? name.get(SharedLibrary.text(), 0).getString(0) : "error") + " (" + code + ")";
     }
   }
 
@@ -179,12 +122,12 @@ final class Driver {
   Gpu gpu(int ordinal) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment number = arena.allocate(JAVA_LONG);
-      require("cuDeviceGet", call("cuDeviceGet", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), number, ordinal));
+      require("cuDeviceGet", library.call("cuDeviceGet", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), number, ordinal));
       int device = number.get(JAVA_INT, 0);
       MemorySegment name = arena.allocate(LONGEST_NAME);
       FunctionDescriptor naming = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-      require("cuDeviceGetName", call("cuDeviceGetName", naming, name, LONGEST_NAME - 1, device));
-      require("cuDeviceTotalMem", call("cuDeviceTotalMem_v2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), number, device));
+      require("cuDeviceGetName", library.call("cuDeviceGetName", naming, name, LONGEST_NAME - 1, device));
+      require("cuDeviceTotalMem", library.call("cuDeviceTotalMem_v2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), number, device));
       long memory = number.get(JAVA_LONG, 0);
       return new Gpu(ordinal, name.getString(0), memory, attribute(number, MAJOR, device) + "." + attribute(number, MINOR, device),
           text(version));
@@ -193,7 +136,7 @@ final class Driver {
 
   private int attribute(MemorySegment number, int attribute, int device) {
     FunctionDescriptor types = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-    require("cuDeviceGetAttribute", call("cuDeviceGetAttribute", types, number, attribute, device));
+    require("cuDeviceGetAttribute", library.call("cuDeviceGetAttribute", types, number, attribute, device));
     return number.get(JAVA_INT, 0);
   }
 

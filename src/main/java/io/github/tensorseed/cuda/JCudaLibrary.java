@@ -2,19 +2,22 @@ package io.github.tensorseed.cuda;
 
 import io.github.tensorseed.DeviceUnavailableException;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// JCuda's native library, which its classes load when they are initialized.
+/// JCuda's native libraries, which its classes load when they are initialized.
 ///
-/// They unpack it under a fixed name into the folder for temporary files, or take what is there under that name, whoever put it there. So
+/// They unpack them under a fixed name into the folder for temporary files, or take what is there under that name, whoever put it there. So
 /// they are initialized here first, while that folder is one of our own.
-final class JCudaLibrary {
+public final class JCudaLibrary {
   private static final String CLASS = "jcuda.driver.JCudaDriver";
   private static final String FOLDER = "java.io.tmpdir";
   private static final Pattern REASON = Pattern.compile("(?m)^(?:Caused by: )?[\\w.]+(?:Error|Exception): (.+)$");
@@ -43,22 +46,19 @@ final class JCudaLibrary {
     }
   }
 
-  /// Initializes a class of JCuda.
+  /// Initializes a class of JCuda. What it loads stays when its file is gone.
   ///
   /// @throws DeviceUnavailableException if its library cannot be loaded, with the reason and the remedy
   static synchronized void load(String className) {
-    Path own;
-    try {
-      own = Files.createTempDirectory("tensorseed-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    String before = System.getProperty(FOLDER);
+    try (PrivateFolder own = PrivateFolder.make()) {
+      System.setProperty(FOLDER, own.path().toString());
+      Class.forName(className, true, JCudaLibrary.class.getClassLoader());
     } catch (IOException | UnsupportedOperationException e) {
       throw new DeviceUnavailableException("JCuda's library cannot be unpacked (" + e.getMessage() + "); start Java with -D" + FOLDER
           + "= a folder that can be written", e);
-    }
-    String before = System.setProperty(FOLDER, own.toString());
-    try {
-      Class.forName(className, true, JCudaLibrary.class.getClassLoader());
     } catch (ClassNotFoundException e) {
-      throw new DeviceUnavailableException("JCuda is not on the class path; add org.jcuda:jcuda:11.7.0 and its natives", e);
+      throw new DeviceUnavailableException(className + " is not on the class path; add JCuda 11.7.0 with its natives", e);
     } catch (LinkageError e) {
       throw new DeviceUnavailableException("JCuda's library does not load (" + reason(e) + "); it needs Linux x86_64, and a folder for"
           + " temporary files (-D" + FOLDER + ") from which programs may run", e);
@@ -68,20 +68,19 @@ final class JCudaLibrary {
       } else {
         System.setProperty(FOLDER, before);
       }
-      delete(own);
     }
   }
 
-  /// What is loaded stays when its file is gone.
-  private static void delete(Path folder) {
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-      for (Path file : files) {
-        Files.delete(file);
-      }
-      Files.delete(folder);
-    } catch (IOException e) {
-      // A folder that nobody else can enter, left where temporary files are left.
+  /// What lies where these classes by themselves would look for their libraries, and is not used, whoever put it there.
+  public static List<Path> unused() {
+    List<Path> unused = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of(System.getProperty(FOLDER)), "libJC*-linux-x86_64.so")) {
+      files.forEach(unused::add);
+    } catch (IOException | DirectoryIteratorException e) {
+      // A folder that cannot be read; JCuda would find nothing either.
     }
+    Collections.sort(unused);
+    return unused;
   }
 
   /// The innermost reason: JCuda puts whole stack traces into a message.

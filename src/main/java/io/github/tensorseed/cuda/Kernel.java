@@ -14,14 +14,17 @@ import io.github.tensorseed.Distribution.Uniform;
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 
-/// The laws that have kernels, one for each dtype.
+/// What there are kernels for, one for each dtype: the laws, and one that scales what another generator has made and rounds it to the dtype.
 enum Kernel {
   UNIFORM,
   NORMAL,
   LOG_NORMAL,
   TRUNCATED_NORMAL,
   SIGNS,
-  CONSTANT;
+  CONSTANT,
+  /// Launched like a law's, with the parameters of [Uniform]; for the key it is given the address of values in the type that the dtype is
+  /// computed in, of which it takes those that a law would have numbered.
+  AFFINE;
 
   /// Bytes of a law's parameters: seven doubles, which a kernel rounds to the type it computes in, and an integer.
   static final long PARAMETERS = 64;
@@ -47,7 +50,7 @@ enum Kernel {
   /// Writes the parameters of `law` where its kernel finds them.
   static void put(Distribution law, DType dtype, MemorySegment parameters) {
     switch (law) {
-      case Uniform(double low, double high) -> put(parameters, high - low, low, high);
+      case Uniform(double low, double high) -> putAffine(high - low, low, high, parameters);
       case Normal(double mean, double std) -> put(parameters, mean, std);
       case LogNormal(double mean, double std) -> put(parameters, mean, std);
       case TruncatedNormal truncated -> {
@@ -58,6 +61,11 @@ enum Kernel {
       case Signs(double value) -> put(parameters, value);
       case Constant(double value) -> put(parameters, value);
     }
+  }
+
+  /// Writes the parameters of min(high, fma(range, x, low)).
+  static void putAffine(double range, double low, double high, MemorySegment parameters) {
+    put(parameters, range, low, high);
   }
 
   private static void put(MemorySegment parameters, double... values) {

@@ -3,6 +3,7 @@ package io.github.tensorseed.device;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
@@ -30,6 +31,11 @@ final class DeviceGroup implements Device {
   @Override
   public String name() {
     return devices.stream().map(Device::name).collect(Collectors.joining(","));
+  }
+
+  @Override
+  public Generator generator() {
+    return devices.getFirst().generator();
   }
 
   /// A tensor of the device whose turn it is.

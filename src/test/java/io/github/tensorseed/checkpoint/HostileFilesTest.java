@@ -2,9 +2,11 @@ package io.github.tensorseed.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,10 +19,9 @@ class HostileFilesTest {
 
   @Test
   void largeOnesPassOrFailCleanlyIn256Megabytes() throws IOException, InterruptedException {
-    Process process = Forks.java("-Xmx256m", HostileFiles.class, folder.toString());
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(output).isZero();
-    assertThat(output.lines()).satisfiesExactly(
+    Fork fork = Fork.run(Map.of(), List.of("-Xmx256m"), HostileFiles.class, folder.toString());
+    assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
+    assertThat(fork.out().lines()).satisfiesExactly(
         line -> assertThat(line).startsWith("a million tensors: ").contains("too many to be held in 64 MB"),
         line -> assertThat(line).isEqualTo("200000 tensors: 200000 tensors"),
         line -> assertThat(line).startsWith("a string of 90 MB: ").contains("exceeds the maximum"),

@@ -2,6 +2,7 @@ package io.github.tensorseed.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Existing;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
 import io.github.tensorseed.cpu.CpuDevice;
@@ -34,7 +35,7 @@ class KilledRunsTest {
     int partly = 0;
     for (int kill = 0; kill < 20; kill++) {
       Map<Path, String> before = shards(target);
-      Process process = Forks.java("-Xmx64m", KilledRuns.class, target.toString());
+      Process process = new ProcessBuilder(command(target)).redirectError(ProcessBuilder.Redirect.INHERIT).start();
       try (BufferedReader output = process.inputReader(StandardCharsets.UTF_8)) {
         for (int lines = random.nextInt(6); lines > 0; lines--) {
           assertThat(output.readLine()).isIn("begins", "a file");
@@ -58,6 +59,10 @@ class KilledRunsTest {
     }
     assertThat(partly).as("kills between the first file and the last; %d runs ended", finished).isGreaterThanOrEqualTo(5);
     requireWhole(target);
+  }
+
+  private static List<String> command(Path target) {
+    return Fork.command(List.of("-Xmx64m"), KilledRuns.class, target.toString());
   }
 
   private static Map<Path, String> shards(Path target) throws IOException {
@@ -85,12 +90,9 @@ class KilledRunsTest {
   @Test
   void noRoom() throws IOException, InterruptedException {
     Path target = folder.resolve("full");
-    String command = Forks.command("-Xmx64m", KilledRuns.class, target.toString()).stream()
-        .map(word -> "'" + word + "'").collect(Collectors.joining(" "));
-    Process process = Forks.start(List.of("bash", "-c", "ulimit -f 64; exec " + command));
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    process.waitFor();
-    assertThat(output).contains("cannot write " + target.resolve("model-00001-of-00004.safetensors") + ": File too large");
+    String command = command(target).stream().map(word -> "'" + word + "'").collect(Collectors.joining(" "));
+    Fork fork = Fork.run(Map.of(), List.of("bash", "-c", "ulimit -f 64; exec " + command));
+    assertThat(fork.out()).as(fork.err()).contains("cannot write " + target.resolve("model-00001-of-00004.safetensors") + ": File too large");
     assertThat(Plans.contents(target)).isEmpty();
   }
 }

@@ -3,6 +3,7 @@ package io.github.tensorseed.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.Initializers;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
@@ -10,9 +11,9 @@ import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.cpu.CpuDevice;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /// What sparse tensors keep for their next chunks must not add up.
@@ -21,10 +22,8 @@ class SparsePlanTest {
   /// Weights of 126 layers, as many columns as those of Llama 3.1 405B have, whose tables are 229 MB together; the process has 100.
   @Test
   void tablesOfManyTensors() throws IOException, InterruptedException {
-    Process process = Forks.java("-Xmx100m", SparsePlanTest.class);
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    process.waitFor();
-    assertThat(output).isEqualToIgnoringNewLines("126 layers");
+    Fork fork = Fork.run(Map.of(), List.of("-Xmx100m"), SparsePlanTest.class);
+    assertThat(fork.out()).as(fork.err()).isEqualToIgnoringNewLines("126 layers");
   }
 
   public static void main(String[] arguments) {

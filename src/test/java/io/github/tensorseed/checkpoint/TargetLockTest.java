@@ -3,13 +3,18 @@ package io.github.tensorseed.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,17 +27,20 @@ class TargetLockTest {
     this.folder = folder;
   }
 
-  /// Two processes lock and remove the file again and again; whoever finds the other's mark was let in beside it.
+  /// Processes lock and remove the file again and again; whoever finds another's mark was let in beside it.
   @Test
-  void oneHolderAtATimeThoughTheFileComesAndGoes() throws IOException, InterruptedException {
-    List<Process> processes = new ArrayList<>();
-    for (int i = 0; i < 2; i++) {
-      processes.add(Forks.java("-Xmx32m", TargetLockTest.class, folder.toString(), "500"));
-    }
-    for (Process process : processes) {
-      assertThat(output(process)).isEqualTo("500 times");
+  void oneHolderAtATimeThoughTheFileComesAndGoes() throws Exception {
+    try (ExecutorService threads = Executors.newCachedThreadPool()) {
+      Callable<Fork> process = () -> fork(1500);
+      for (Future<Fork> ended : threads.invokeAll(Collections.nCopies(5, process))) {
+        assertThat(ended.get().out().strip()).as(ended.get().err()).isEqualTo("1500 times");
+      }
     }
     assertThat(folder).isEmptyDirectory();
+  }
+
+  private Fork fork(int times) throws IOException, InterruptedException {
+    return Fork.run(Map.of(), List.of("-Xmx32m"), TargetLockTest.class, folder.toString(), String.valueOf(times));
   }
 
   /// A writer that is refused must not take the locks of the one that holds them along, as closing its channel would; nor must one that ends.
@@ -46,16 +54,10 @@ class TargetLockTest {
         }
       }
       TargetLock.acquire(file, new Part(2, 2), 4).close();
-      assertThat(output(Forks.java("-Xmx32m", TargetLockTest.class, folder.toString(), "0"))).contains("another run is writing to");
+      assertThat(fork(0).out()).contains("another run is writing to");
     }
     assertThat(file).doesNotExist();
     TargetLock.acquire(file, Part.WHOLE, 4).close();
-  }
-
-  private static String output(Process process) throws IOException, InterruptedException {
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    process.waitFor();
-    return output.strip();
   }
 
   public static void main(String[] arguments) throws IOException {

@@ -18,14 +18,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Some values that NVIDIA's host generator gave, among them those around each carry of the counter. [CurandTest] made the file, whose
 /// header says how, and compares many more where the library is.
-class GoldenValuesTest {
+public class GoldenValuesTest {
   static final String RESOURCE = "curand-golden.txt";
 
   /// A line of the file.
   ///
   /// @param start the first element
   /// @param bits of the values, one per element from `start` on
-  record Golden(String kind, long seed, long start, List<Long> bits) {
+  public record Golden(String kind, long seed, long start, List<Long> bits) {
     static Golden parse(String line) {
       String[] fields = line.split(" ");
       List<Long> bits = Arrays.stream(fields).skip(3).map(field -> Long.parseUnsignedLong(field, 16)).toList();
@@ -48,7 +48,7 @@ class GoldenValuesTest {
     }
   }
 
-  static Stream<Golden> lines() throws IOException {
+  public static Stream<Golden> lines() throws IOException {
     return committed().lines().filter(line -> !line.startsWith("#")).map(Golden::parse);
   }
 

@@ -13,8 +13,9 @@ import jcuda.jcurand.curandStatus;
 
 /// NVIDIA's own Philox generator on the host: what one seed means, by the library that first said so. Each call begins at `offset`.
 ///
-/// Two quirks of it, seen in version 10.3.0: with an offset that is a positive multiple of 4 its last `count % 4` words are wrong, and
-/// doubles at offsets of 2^18 and more come in another order.
+/// Two quirks of it, seen in version 10.3.0: with an offset that is a positive multiple of 4 its last `count % 4` words are wrong. And as
+/// each of 65536 subsequences draws four doubles at a time, from the word on to which the offset has moved it, doubles follow those before
+/// the offset only inside a round of 2^18 doubles, which begins at a multiple of 2^19 words.
 final class HostGenerator {
   private final long seed;
   private final long offset;

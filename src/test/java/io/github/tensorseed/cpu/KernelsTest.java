@@ -4,17 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -147,14 +145,14 @@ class KernelsTest {
   @ParameterizedTest
   @ValueSource(ints = {16, 32, 64})
   void vectorsOfEveryWidth(int bytes) throws IOException, InterruptedException {
-    Result result = comparison("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:MaxVectorSize=" + bytes);
+    Result result = comparison(Stream.concat(Fork.FLAGS.stream(), Stream.of("-XX:MaxVectorSize=" + bytes)).toList());
     assertThat(result.kernels()).isEqualTo("VectorKernels");
     assertThat(result.bits()).isEqualTo(Math.min(8 * bytes, VectorKernels.bits()));
   }
 
   @Test
   void loopsWithoutTheModule() throws IOException, InterruptedException {
-    Result result = comparison();
+    Result result = comparison(List.of());
     assertThat(result.kernels()).isEqualTo("LoopKernels");
     assertThat(result.bits()).isZero();
     assertThat(result.log()).contains("--add-modules jdk.incubator.vector").doesNotContain("\tat ");
@@ -162,31 +160,20 @@ class KernelsTest {
 
   @Test
   void loopsWithoutNativeAccess() throws IOException, InterruptedException {
-    Result result = comparison("--add-modules", "jdk.incubator.vector", "--illegal-native-access=deny");
+    Result result = comparison(List.of("--add-modules", "jdk.incubator.vector", "--illegal-native-access=deny"));
     assertThat(result.kernels()).isEqualTo("LoopKernels");
     assertThat(result.log()).contains("--enable-native-access=ALL-UNNAMED").doesNotContain("\tat ");
   }
 
   private record Result(String kernels, int bits, String log) {}
 
-  /// Runs [KernelComparison] in a JVM of its own.
-  private static Result comparison(String... flags) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-    command.addAll(List.of(flags));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), KernelComparison.class.getName()));
-    Path log = Files.createTempFile("kernels", ".log");
-    try {
-      Process process = new ProcessBuilder(command).redirectError(log.toFile()).start();
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
-      int exit = process.waitFor();
-      String errors = Files.readString(log);
-      assertThat(exit).as(errors).isZero();
-      Matcher matcher = Pattern.compile("(\\w+) (\\d+) (\\d+)").matcher(output);
-      assertThat(matcher.matches()).as(output).isTrue();
-      assertThat(Integer.parseInt(matcher.group(3))).as("comparisons").isGreaterThan(100);
-      return new Result(matcher.group(1), Integer.parseInt(matcher.group(2)), errors);
-    } finally {
-      Files.delete(log);
-    }
+  /// Runs [KernelComparison] in a JVM of its own, with the compiler that makes vectors.
+  private static Result comparison(List<String> flags) throws IOException, InterruptedException {
+    Fork fork = Fork.run(Map.of(), Stream.concat(flags.stream(), Stream.of("-XX:TieredStopAtLevel=4")).toList(), KernelComparison.class);
+    assertThat(fork.code()).as(fork.err()).isZero();
+    Matcher matcher = Pattern.compile("(\\w+) (\\d+) (\\d+)").matcher(fork.out());
+    assertThat(matcher.matches()).as(fork.out()).isTrue();
+    assertThat(Integer.parseInt(matcher.group(3))).as("comparisons").isGreaterThan(100);
+    return new Result(matcher.group(1), Integer.parseInt(matcher.group(2)), fork.err());
   }
 }

@@ -7,9 +7,13 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /// Accuracy and exact ends of [Laws]. The binary32 functions are held against `StrictMath` in binary64, the binary64 ones against
@@ -17,6 +21,18 @@ import org.junit.jupiter.api.Test;
 class LawsTest {
   private static final int SAMPLES = 1 << 24;
   private static final float TWO_PI = 0x1.921fb6p2f;
+
+  /// STREAM.md is the contract, down to the last coefficient.
+  @Test
+  void coefficientsAreThoseOfTheContract() throws IOException, ReflectiveOperationException {
+    int rows = 0;
+    Matcher row = Pattern.compile("(?m)^\\| ([A-Z]+(?:64)?_[A-Z]?\\d+) \\| `(\\S+)` \\|$").matcher(Files.readString(Path.of("STREAM.md")));
+    for (; row.find(); rows++) {
+      Object constant = Laws.class.getDeclaredField(row.group(1)).get(null);
+      assertEquals(constant instanceof Float ? (Object) Float.valueOf(row.group(2)) : Double.valueOf(row.group(2)), constant, row.group(1));
+    }
+    assertEquals(28 + 67, rows);
+  }
 
   @Test
   void unitsAndAnglesEndWhereTheStreamSays() {

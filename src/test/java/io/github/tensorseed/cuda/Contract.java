@@ -2,9 +2,12 @@ package io.github.tensorseed.cuda;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
+import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceMemoryException;
+import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
@@ -34,7 +37,7 @@ import jcuda.driver.JCudaDriver;
 /// What `cuda:0` has to do, as a program, in a JVM of its own: its arguments name the parts. It prints a line for each and ends with 0 if
 /// all hold.
 final class Contract {
-  private static final long KEY = 0xfedcba98_76543210L;
+  static final long KEY = 0xfedcba98_76543210L;
   private static final Shape ENDLESS = Shape.of(1L << 60);
   /// Bytes around what is filled, which must stay.
   private static final int GUARD = 64;
@@ -43,6 +46,9 @@ final class Contract {
   private static final long CHUNK = 64 << 10;
 
   private static final int ELEMENTS = 5000;
+  private static final boolean EMULATED = System.getenv("TENSORSEED_EMULATOR") != null;
+  /// What a block of threads fills at a time, from a multiple of it on, where 16 bytes are aligned.
+  private static final int BLOCK = 4096;
 
   private interface Part {
     /// Returns how much was compared.
@@ -51,6 +57,7 @@ final class Contract {
 
   private static final Map<String, Part> PARTS = Map.of(
       "laws", Contract::laws,
+      "values", Contract::values,
       "lengths", Contract::lengths,
       "carries", Contract::carries,
       "slices", Contract::slices,
@@ -71,11 +78,14 @@ final class Contract {
     for (Map.Entry<String, Part> part : parts.entrySet()) {
       long started = System.nanoTime();
       String result;
-      CudaDevice device = CudaDevice.open(0, CHUNK);
-      try (device) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         long compared = part.getValue().check(device);
         require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are still allocated");
         result = "ok, " + compared;
+      } catch (DeviceUnavailableException e) {
+        System.out.println("cuda:0 cannot be used: " + e.getMessage());
+        System.exit(1);
+        return;
       } catch (Throwable e) {
         failed = true;
         e.printStackTrace();
@@ -86,18 +96,18 @@ final class Contract {
     System.exit(failed ? 1 : 0);
   }
 
-  private static void require(boolean holds, String otherwise) {
+  static void require(boolean holds, String otherwise) {
     if (!holds) {
       throw new AssertionError(otherwise);
     }
   }
 
-  private static Slice stretch(long start, long count) {
+  static Slice stretch(long start, long count) {
     return Slice.of(ENDLESS).along(0, start, count);
   }
 
   /// Fills a slice at an address that is misaligned by so many bytes, and compares it and what is around it with the definition.
-  private static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
+  static long compare(CudaDevice device, Distribution law, DType dtype, Slice slice, int misalignment) {
     if (!ScalarDevice.applies(law, dtype)) {
       return 0;
     }
@@ -133,6 +143,17 @@ final class Contract {
     return compared;
   }
 
+  /// A last place of the least significant coefficient changes one value in some 2^18.
+  private static long values(CudaDevice device) {
+    long compared = 0;
+    for (Distribution law : List.of(new Distribution.Normal(0, 1), new Distribution.LogNormal(0, 1), new Distribution.TruncatedNormal(0, 1, -3, 3))) {
+      for (DType dtype : List.of(DType.F32, DType.F64)) {
+        compared += compare(device, law, dtype, stretch(0, 1 << 20), 0);
+      }
+    }
+    return compared;
+  }
+
   private static long lengths(CudaDevice device) {
     long compared = 0;
     for (Distribution law : List.of(new Distribution.Uniform(-1, 1), new Distribution.Normal(0, 1), new Distribution.Signs(0.5),
@@ -145,7 +166,7 @@ final class Contract {
           compared += compare(device, law, dtype, stretch(start, 37), 0);
         }
         for (int misalignment = 0; misalignment < 16; misalignment++) {
-          compared += compare(device, law, dtype, stretch(2048 - misalignment % 3, 4500), misalignment);
+          compared += compare(device, law, dtype, stretch(2048 - misalignment % 3, 2 * BLOCK), misalignment);
         }
       }
     }
@@ -158,7 +179,7 @@ final class Contract {
     for (Distribution law : List.of(new Distribution.Uniform(0, 1), new Distribution.Normal(0, 1), new Distribution.Signs(1))) {
       for (DType dtype : List.of(DType.F64, DType.F32, DType.BF16, DType.F8_E5M2)) {
         for (int bits : new int[] {16, 17, 18, 31, 32, 33, 34, 35, 48, 49, 50, 52}) {
-          compared += compare(device, law, dtype, stretch((1L << bits) - 2051, 4500), 0);
+          compared += compare(device, law, dtype, stretch((1L << bits) - 2 * BLOCK - 16, 4 * BLOCK + 27), 0);
           compared += compare(device, law, dtype, stretch((1L << bits) - 3, 9), 1);
         }
       }
@@ -184,6 +205,9 @@ final class Contract {
   }
 
   private static long copies(CudaDevice device) {
+    if (EMULATED) {
+      copiesAfterAFailure(device);
+    }
     Random random = new Random(7);
     long compared = 0;
     int size = (int) (5 * CHUNK + 17);
@@ -214,6 +238,20 @@ final class Contract {
       }
     }
     return compared;
+  }
+
+  /// A copy that fails leaves none under way, which would spoil the next.
+  private static void copiesAfterAFailure(CudaDevice device) {
+    Emulator driver = Emulator.ofProcess();
+    try (Tensor tensor = device.allocate(DType.F8_E4M3, Shape.of(100))) {
+      MemorySegment bytes = MemorySegment.ofArray(new byte[100]);
+      device.write(tensor, 0, bytes);
+      driver.configure("fail=cuEventRecord:" + (driver.calls("cuEventRecord") + 1) + ":999");
+      refused(DeviceException.class, "cuEventRecord failed with", () -> device.read(tensor, 0, bytes));
+      device.write(tensor, 0, bytes.fill(POISON));
+      device.read(tensor, 0, bytes.fill((byte) 0));
+      require(bytes.get(ValueLayout.JAVA_BYTE, 99) == POISON, "a copy after one that failed brings " + bytes.get(ValueLayout.JAVA_BYTE, 99));
+    }
   }
 
   /// Whole initializers, of which some read and write, in device memory and by way of it in the host's.
@@ -273,8 +311,16 @@ final class Contract {
     return 5;
   }
 
-  /// A training loop's context, stream and memory: fills are captured in a graph, which runs twice.
+  /// A training loop's context, stream and memory, on each GPU: fills are captured in a graph, which runs twice.
   private static long attached(CudaDevice device) throws Exception {
+    long compared = 0;
+    for (Gpu gpu : Gpu.all()) {
+      compared += attached(gpu.ordinal());
+    }
+    return compared;
+  }
+
+  private static long attached(int ordinal) {
     CUdevice gpu = new CUdevice();
     CUcontext context = new CUcontext();
     CUstream stream = new CUstream();
@@ -282,7 +328,7 @@ final class Contract {
     CUgraph graph = new CUgraph();
     CUgraphExec runnable = new CUgraphExec();
     refused(IllegalStateException.class, "no CUDA context is current", () -> CudaDevice.attach(stream));
-    succeed(JCudaDriver.cuDeviceGet(gpu, 0));
+    succeed(JCudaDriver.cuDeviceGet(gpu, ordinal));
     succeed(JCudaDriver.cuDevicePrimaryCtxRetain(context, gpu));
     succeed(JCudaDriver.cuCtxPushCurrent(context));
     succeed(JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
@@ -291,7 +337,7 @@ final class Contract {
     Distribution law = new Distribution.Normal(0, 0.02);
     byte[] expected = new byte[2 * ELEMENTS];
     try (CudaDevice attached = CudaDevice.attach(stream); Device scalar = ScalarDevice.open()) {
-      require(attached.name().equals("cuda:0"), attached.name());
+      require(attached.name().equals("cuda:" + ordinal), attached.name());
       scalar.fill(MemorySegment.ofArray(expected), DType.BF16, slice, law, RandomStream.of(42));
       Tensor tensor = attached.wrap(memory, DType.BF16, slice);
       succeed(JCudaDriver.cuStreamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
@@ -338,13 +384,22 @@ final class Contract {
       refused(IllegalArgumentException.class, "another device", () -> device.fill(foreign, new Distribution.Constant(1), RandomStream.of(0)));
       refused(IllegalArgumentException.class, "16 bytes from byte 1 ", () -> device.read(own, 1, MemorySegment.ofArray(new byte[16])));
       refused(IllegalArgumentException.class, "from byte -1 ", () -> device.write(own, -1, MemorySegment.ofArray(new byte[1])));
-      refused(IllegalArgumentException.class, "no memory that cuda:0 knows", () -> device.wrap(own.memory().address() + 1, DType.F32, four));
+      // How near to the end of an allocation a real driver knows memory is its own affair.
+      Slice longer = Slice.of(Shape.of(EMULATED ? 5 : 1L << 40));
+      refused(IllegalArgumentException.class, "no memory that cuda:0 knows", () -> device.wrap(own.memory().address(), DType.F32, longer));
       refused(IllegalArgumentException.class, "not finite", () -> device.fill(own, new Distribution.Constant(1e300), RandomStream.of(0)));
     }
-    return 11;
+    if (Gpu.all().size() == 1) {
+      return 11;
+    }
+    try (CudaDevice other = CudaDevice.open(1); Tensor foreign = other.allocate(DType.F32, four)) {
+      refused(IllegalArgumentException.class, "no memory that cuda:0 knows",
+          () -> device.wrap(foreign.memory().address(), DType.F32, four));
+    }
+    return 12;
   }
 
-  private static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
+  static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {
     try {
       action.run();
     } catch (RuntimeException e) {

@@ -2,6 +2,7 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import io.github.tensorseed.cli.Main;
 import java.io.File;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,5 +66,15 @@ class DriverTest {
       assertThat(fork.code()).as(fork.err()).isZero();
       assertThat(out).exists();
     }
+  }
+
+  /// Not even where there is a GPU that could be used.
+  @Test
+  void hostTouchesNoClassOfJCuda() throws Exception {
+    List<String> flags = Stream.concat(Fork.FLAGS.stream(), Stream.of("-verbose:class")).toList();
+    Fork fork = Fork.run(Fork.environment("eager"), flags, Main.class,
+        "init", "--tensor", "w:F32[300]=normal(0, 1)", "--out", dir.resolve("x.safetensors").toString(), "--device", "cpu");
+    assertThat(fork.code()).as(fork.err()).isZero();
+    assertThat(fork.out()).contains(" io.github.tensorseed.cpu.CpuDevice ").doesNotContain(" jcuda.", " io.github.tensorseed.cuda.");
   }
 }

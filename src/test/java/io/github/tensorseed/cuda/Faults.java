@@ -5,9 +5,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
-import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -15,6 +15,7 @@ import io.github.tensorseed.Tensor;
 import io.github.tensorseed.checkpoint.CheckpointWriter;
 import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.cli.CommandRun;
 import io.github.tensorseed.cpu.ScalarDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -27,18 +28,25 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jcuda.driver.CUresult;
+import jcuda.jcurand.curandStatus;
 import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
-/// the scenario: `device` opens, fills, copies and closes; `checkpoint` writes one, which may leave no file that is not complete.
+/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `checkpoint` writes one through small buffers,
+/// and `init` is the command, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
   private static final Pattern INJECTED = Pattern.compile("(\\w+?)(?:_v\\d)? \\(call \\d+\\): \\w+: injected.*");
 
   private static final Emulator DRIVER = Emulator.ofProcess();
+
+  /// What the device calls of cuRAND.
+  private static final List<String> CURAND = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
+      "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator");
 
   private interface Scenario {
     /// Does something.
@@ -59,7 +67,12 @@ final class Faults {
 
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
-    new Faults(arguments[0], arguments[1].equals("device") ? Faults::device : new Checkpoints(Path.of(arguments[2]))).run();
+    new Faults(arguments[0], switch (arguments[1]) {
+      case "device" -> () -> device(Generator.TENSORSEED);
+      case "curand" -> () -> device(Generator.CURAND);
+      case "checkpoint" -> new Checkpoints(Path.of(arguments[2]));
+      default -> new Init(Path.of(arguments[2]));
+    }).run();
   }
 
   private void run() throws Exception {
@@ -77,7 +90,13 @@ final class Faults {
         sticky++;
       }
     }
-    System.out.println(ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
+    int statuses = 0;
+    for (String function : CURAND) {
+      for (int call = 1; atCall(function, call, curandStatus.CURAND_STATUS_ALLOCATION_FAILED); call++) {
+        statuses++;
+      }
+    }
+    System.out.println(statuses + " of cuRAND, " + ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
   }
 
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
@@ -112,16 +131,19 @@ final class Faults {
   }
 
   private void check(String place, int code, @Nullable DeviceException told, JsonNode report) {
-    String name = CUresult.stringFor(code);
     if (told == null) {
       throw new AssertionError("at " + place + " nobody was told; " + report.get("log"));
     }
-    String message = told instanceof DeviceMemoryException ? told + ": " + told.getCause() : String.valueOf(told.getMessage());
-    require(message.contains(name + " (" + code + ")"), "at " + place + ": " + message);
-    if (!place.startsWith("kernel")) {
-      String failed = injected(report);
-      require(message.contains(failed), "at " + place + " " + failed + " failed, and the message is: " + message);
-      require(code != Codes.OUT_OF_MEMORY || told instanceof DeviceMemoryException, "at " + place + ": " + told);
+    boolean library = !place.startsWith("kernel") && injected(report).startsWith("curand");
+    int status = library && place.startsWith("*") ? curandStatus.CURAND_STATUS_OUT_OF_RANGE : code; // as the library knows the driver's 1
+    String name = (library ? curandStatus.stringFor(status) : CUresult.stringFor(code)) + " (" + status + ")";
+    String message = String.valueOf(told.getMessage());
+    if (code == Codes.OUT_OF_MEMORY && !library) {
+      require(message.contains("cuda:0 has no room for "), "at " + place + ": " + message);
+    } else {
+      require(message.contains(name), "at " + place + ": " + message);
+      // A kernel's fault is told by whichever call comes next.
+      require(place.startsWith("kernel") || message.contains(injected(report)), "at " + place + " failed " + injected(report) + ": " + message);
     }
     if (Codes.losesContext(code)) {
       require(message.contains("launch") && message.contains("start the program anew"), "at " + place + ": " + message);
@@ -152,7 +174,7 @@ final class Faults {
   }
 
   private static void reopen(String place, int code) {
-    try (CudaDevice again = CudaDevice.open(0, CHUNK)) {
+    try (CudaDevice again = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
       require(!Codes.losesContext(code), "at " + place + ": a lost context was opened");
       again.synchronize();
     } catch (DeviceUnavailableException e) {
@@ -176,11 +198,11 @@ final class Faults {
     }
   }
 
-  private static @Nullable DeviceException device() {
+  private static @Nullable DeviceException device(Generator generator) {
     DeviceException told = null;
     CudaDevice device;
     try {
-      device = CudaDevice.open(0, CHUNK);
+      device = CudaDevice.open(0, generator, CHUNK);
     } catch (DeviceUnavailableException e) {
       return e;
     }
@@ -236,26 +258,68 @@ final class Faults {
     public @Nullable DeviceException run() throws IOException {
       Path directory = Files.createTempDirectory(folder, "faults");
       DeviceException told = null;
-      try (CudaDevice device = CudaDevice.open(0, CHUNK)) {
+      try (CudaDevice device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK)) {
         write(device, directory);
       } catch (DeviceException e) {
         told = e;
       }
-      int complete = 0;
-      for (ShardLayout.Shard shard : layout.shards()) {
-        Path file = directory.resolve(shard.file());
-        if (Files.exists(file)) {
-          complete++;
-          require(Files.mismatch(file, expected.resolve(shard.file())) < 0, file + " is not complete, and told was " + told);
-        }
+      requireComplete(directory, expected, told);
+      return told;
+    }
+  }
+
+  /// Whatever a run has left is as it has to be, and it is all there unless somebody was told why not.
+  private static void requireComplete(Path directory, Path expected, @Nullable DeviceException told) throws IOException {
+    Set<Path> left = names(directory);
+    Set<Path> all = names(expected);
+    require(all.size() >= 3 && all.containsAll(left), "left are " + left + " of " + all + ", and told was " + told);
+    require(told != null || left.equals(all), "left are " + left + " of " + all + ", and nobody was told why");
+    for (Path name : left) {
+      require(Files.mismatch(directory.resolve(name), expected.resolve(name)) < 0, name + " is not complete, and told was " + told);
+      Files.delete(directory.resolve(name));
+    }
+    Files.delete(directory);
+  }
+
+  private static Set<Path> names(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.map(Path::getFileName).collect(Collectors.toSet());
+    }
+  }
+
+  /// The command, for five tensors in two files.
+  private static final class Init implements Scenario {
+    private final Path folder;
+    private final Path config;
+    private final Path expected;
+
+    Init(Path folder) throws IOException {
+      this.folder = folder;
+      expected = folder.resolve("expected");
+      config = Files.writeString(folder.resolve("config.json"), """
+          {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 160, "vocab_size": 500,
+           "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 1, "initializer_range": 0.02, "torch_dtype": "bfloat16"}
+          """);
+      CommandRun run = run(expected, "cpu");
+      require(run.code() == 0, run.err());
+    }
+
+    private CommandRun run(Path out, String device) {
+      return CommandRun.of("init", config.toString(), "--out", out.toString(), "--device", device, "--only", "*self_attn*", "--only", "*embed*",
+          "--shard-size", "70KB", "--threads", "1");
+    }
+
+    @Override
+    public @Nullable DeviceException run() throws IOException {
+      Path directory = Files.createTempDirectory(folder, "init");
+      CommandRun run = run(directory, "cuda:0");
+      DeviceException told = null;
+      if (run.code() != 0) {
+        List<String> lines = run.err().lines().filter(line -> line.startsWith("tensorseed: ")).toList();
+        require(run.code() == 2 && lines.size() == 1 && !run.err().contains("\tat "), run.toString());
+        told = new DeviceException(lines.getFirst());
       }
-      require(told != null || complete == 2, complete + " files, and nobody was told why");
-      try (Stream<Path> files = Files.list(directory)) {
-        for (Path file : files.toList()) {
-          Files.delete(file);
-        }
-      }
-      Files.delete(directory);
+      requireComplete(directory, expected, told);
       return told;
     }
   }

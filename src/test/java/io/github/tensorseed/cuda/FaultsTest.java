@@ -2,18 +2,22 @@ package io.github.tensorseed.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.Fork;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Execution(ExecutionMode.CONCURRENT)
 class FaultsTest {
   /// Each fault ends in an exception with the name of the call and of the code, and nothing is leaked.
   @ParameterizedTest
-  @CsvSource({"eager, device, 2", "lazy, checkpoint, 1"})
-  void everyCallMayFail(String mode, String scenario, int allocations, @TempDir Path folder) throws Exception {
+  @CsvSource({"eager, device, 2, 0", "lazy, checkpoint, 1, 0", "random:5, curand, 3, \\d\\d", "random:11, init, 1, 0"})
+  void everyCallMayFail(String mode, String scenario, int allocations, String statuses, @TempDir Path folder) throws Exception {
     Fork fork = Fork.emulated(mode, Faults.class, mode, scenario, folder.toString());
     assertThat(fork.code()).as(fork.err()).isZero();
-    assertThat(fork.out()).matches("[1-9]\\d\\d ordinary, " + allocations + " of memory, \\d\\d sticky\\R");
+    assertThat(fork.out()).matches(statuses + " of cuRAND, [1-9]\\d\\d ordinary, " + allocations + " of memory, \\d\\d sticky\\R");
   }
 }

@@ -95,7 +95,7 @@ final class PtxBench {
     if (code != 0) {
       throw new AssertionError("load: " + code + "\n" + driver.report() + text);
     }
-    return launch(made("cuModuleGetFunction", result(), arena.allocateFrom("k")), 0L, blocks, threads, parameters);
+    return launch(function(result(), "k"), 0L, blocks, threads, parameters);
   }
 
   int launch(long function, long stream, int blocks, int threads, long... parameters) {
@@ -115,7 +115,14 @@ final class PtxBench {
   }
 
   long function(String text) {
-    check("cuModuleLoadData", withResult(arena.allocateFrom(text)));
-    return made("cuModuleGetFunction", result(), arena.allocateFrom("k"));
+    return function(module(text), "k");
+  }
+
+  long module(String text) {
+    return made("cuModuleLoadData", arena.allocateFrom(text));
+  }
+
+  long function(long module, String entry) {
+    return made("cuModuleGetFunction", module, arena.allocateFrom(entry));
   }
 }

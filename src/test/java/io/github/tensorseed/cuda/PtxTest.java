@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// What the kernels' text promises to every driver since CUDA 11.0 and to every bit: it is read here, not run.
 class PtxTest {
-  private static final List<String> LAWS = List.of("uniform", "normal", "log_normal", "truncated_normal", "signs", "constant");
+  private static final List<String> LAWS = List.of("uniform", "normal", "log_normal", "truncated_normal", "signs", "constant", "affine");
   private static final List<String> FILL = List.of(".u64", ".u64", ".u64", ".u64", ".u64", ".u64", ".align 8 .b8[64]");
   private static final List<String> CONVERT = List.of(".u64", ".u64", ".u64", ".f64");
 
