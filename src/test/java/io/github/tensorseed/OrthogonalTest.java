@@ -87,9 +87,8 @@ class OrthogonalTest {
   }
 
   @Test
-  void theExpressionGivesIt() {
-    assertThat(Expression.parse("orthogonal(0.5)").resolve(Shape.of(3, 4))).hasToString("orthogonal(0.5, oihw)");
-    assertThatThrownBy(() -> Expression.parse("orthogonal()").resolve(Shape.of(3))).hasMessageContaining("rank 2 or more");
+  void whatItCannotBe() {
+    assertThatThrownBy(() -> new Orthogonal(1, Fans.Layout.OIHW).resolve(Shape.of(3))).hasMessageContaining("rank 2 or more");
     assertThatThrownBy(() -> new Orthogonal(Double.NaN, Fans.Layout.OIHW)).hasMessageContaining("finite");
   }
 }

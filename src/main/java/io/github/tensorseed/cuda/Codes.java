@@ -1,7 +1,9 @@
 package io.github.tensorseed.cuda;
 
 import jcuda.driver.CUresult;
+import jcuda.jcublas.cublasStatus;
 import jcuda.jcurand.curandStatus;
+import jcuda.jcusolver.cusolverStatus;
 
 /// The error codes of the driver and of the libraries over it. They say the same thing by other numbers, so a code belongs to a call.
 final class Codes {
@@ -14,12 +16,16 @@ final class Codes {
 
   /// As in `cuMemAlloc failed with CUDA_ERROR_OUT_OF_MEMORY (2)`.
   static String text(String call, int code) {
-    return call + " failed with " + (isOfLibrary(call) ? curandStatus.stringFor(code) : CUresult.stringFor(code)) + " (" + code + ")";
+    String name = call.startsWith("curand") ? curandStatus.stringFor(code)
+        : call.startsWith("cublas") ? cublasStatus.stringFor(code)
+        : call.startsWith("cusolver") ? cusolverStatus.stringFor(code)
+        : CUresult.stringFor(code);
+    return call + " failed with " + name + " (" + code + ")";
   }
 
   /// Whether a call is one of a library, behind whose code there may be one of the driver.
   static boolean isOfLibrary(String call) {
-    return call.startsWith("curand");
+    return call.startsWith("curand") || call.startsWith("cublas") || call.startsWith("cusolver");
   }
 
   /// Whether every later call on the context gives this code of the driver again.
@@ -36,8 +42,10 @@ final class Codes {
   /// What to do about a code; empty where there is nothing better than the code's name.
   static String remedy(String call, int code) {
     if (isOfLibrary(call)) {
-      return (code == curandStatus.CURAND_STATUS_ALLOCATION_FAILED ? MEMORY_HOLDERS : "")
-          + "; the generator tensorseed needs no cuRAND";
+      boolean random = call.startsWith("curand");
+      int outOfMemory = random ? curandStatus.CURAND_STATUS_ALLOCATION_FAILED
+          : call.startsWith("cublas") ? cublasStatus.CUBLAS_STATUS_ALLOC_FAILED : cusolverStatus.CUSOLVER_STATUS_ALLOC_FAILED;
+      return (code == outOfMemory ? MEMORY_HOLDERS : "") + (random ? "; the generator tensorseed needs no cuRAND" : "");
     }
     if (losesContext(code)) {
       return "; the CUDA context is lost, for everything in this process that uses the GPU: start the program anew";

@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -75,6 +76,7 @@ final class Context implements AutoCloseable {
   private final boolean primary;
   private final Entered entered = new Entered();
   private final Launches launches = new Launches();
+  private final CUmodule module = new CUmodule();
   private final Map<Kernel, Map<DType, Entry>> kernels = new EnumMap<>(Kernel.class);
   private final Deque<Release> releases = new ArrayDeque<>();
   private final Map<Arena, Allocation> allocations = new ConcurrentHashMap<>();
@@ -185,19 +187,23 @@ final class Context implements AutoCloseable {
             "cuStreamDestroy", () -> JCudaDriver.cuStreamDestroy(stream));
       }
       // From Ampere on, rounding to BF16 takes one instruction.
-      CUmodule module = module(
+      load(
           attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) < 8 ? "kernels_sm_70.ptx" : "kernels_sm_80.ptx");
       // All at once, so that a fill is a launch and nothing else.
       for (Kernel kernel : Kernel.values()) {
         Map<DType, Entry> entries = new EnumMap<>(DType.class);
         for (DType dtype : DType.values()) {
-          Entry entry = new Entry(kernel.entry(dtype), new CUfunction());
-          check(JCudaDriver.cuModuleGetFunction(entry.function, module, entry.name), "cuModuleGetFunction of " + entry.name);
-          entries.put(dtype, entry);
+          entries.put(dtype, find(kernel.entry(dtype)));
         }
         kernels.put(kernel, entries);
       }
     }
+  }
+
+  private Entry find(String name) {
+    Entry entry = new Entry(name, new CUfunction());
+    check(JCudaDriver.cuModuleGetFunction(entry.function, module, name), "cuModuleGetFunction of " + name);
+    return entry;
   }
 
   private int attribute(int attribute) {
@@ -206,8 +212,7 @@ final class Context implements AutoCloseable {
     return value[0];
   }
 
-  private CUmodule module(String kernels) {
-    CUmodule module = new CUmodule();
+  private void load(String kernels) {
     try (Arena text = Arena.ofConfined(); InputStream in = Context.class.getResourceAsStream(kernels)) {
       if (in == null) {
         throw new DeviceUnavailableException("this build of tensorseed is without the kernels (" + kernels + ")");
@@ -226,7 +231,6 @@ final class Context implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("the kernels cannot be read: " + e.getMessage(), e);
     }
-    return module;
   }
 
   String name() {
@@ -325,6 +329,18 @@ final class Context implements AutoCloseable {
     }
   }
 
+  /// Launches what writes `scale` times the values at `in` to `out`.
+  void convert(DType from, long in, DType to, long out, long count, double scale) {
+    if (count == 0) {
+      return;
+    }
+    try (Entered _ = enter()) {
+      synchronized (numbers) {
+        launch(find(("convert_" + from + "_" + to).toLowerCase(Locale.ROOT)), count, 0, out, in, count, Double.doubleToRawLongBits(scale));
+      }
+    }
+  }
+
   private Entry entry(Kernel kernel, DType dtype) {
     return Optional.ofNullable(kernels.get(kernel)).map(entries -> entries.get(dtype)).orElseThrow();
   }
@@ -335,13 +351,17 @@ final class Context implements AutoCloseable {
   }
 
   private void launch(Entry entry, Rows rows, long address, long key) {
-    setNumbers(address, rows.count(), rows.start(), rows.run(), rows.stride(), key);
-    int blocks = (int) Math.min(mostBlocks, Math.ceilDiv(rows.count(), (long) BLOCK * PER_THREAD));
+    launch(entry, rows.count(), rows.start(), address, rows.count(), rows.start(), rows.run(), rows.stride(), key);
+  }
+
+  private void launch(Entry entry, long count, long start, long... values) {
+    setNumbers(values);
+    int blocks = (int) Math.min(mostBlocks, Math.ceilDiv(count, (long) BLOCK * PER_THREAD));
     int code = JCudaDriver.cuLaunchKernel(entry.function, blocks, 1, 1, BLOCK, 1, 1, 0, stream, arguments, null);
     if (code != Codes.SUCCESS) {
       throw failure(code, "cuLaunchKernel of " + entry.name, false);
     }
-    launches.add(entry.name, rows.count(), rows.start());
+    launches.add(entry.name, count, start);
   }
 
   private void setNumbers(long... values) {

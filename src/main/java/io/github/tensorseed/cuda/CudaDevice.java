@@ -7,7 +7,9 @@ import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -42,6 +44,8 @@ public final class CudaDevice implements Device {
 
   /// The tensor of which slices were last made for the host, where that takes the whole.
   private @Nullable Whole whole;
+
+  private @Nullable CudaLinearAlgebra algebra;
 
   private record Whole(Tensor tensor, Context.Allocation memory, Initializer initializer, RandomStream stream) {
     boolean is(DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
@@ -247,6 +251,31 @@ public final class CudaDevice implements Device {
       throw new IllegalArgumentException(host.byteSize() + " bytes from byte " + offset + " on do not lie inside the tensor " + tensor
           + ", which has " + tensor.bytes());
     }
+  }
+
+  @Override
+  public Tensor view(Tensor tensor, long offset, Shape shape) {
+    if (offset < 0 || offset > tensor.bytes() - shape.bytes(tensor.dtype())) {
+      throw new IllegalArgumentException(shape + " from byte " + offset + " on does not lie inside the tensor " + tensor);
+    }
+    return new Tensor(this, tensor.dtype(), Slice.of(shape), MemorySegment.ofAddress(address(tensor) + offset), () -> {});
+  }
+
+  @Override
+  public void convert(Tensor from, double scale, Tensor to) {
+    if (from.elements() != to.elements()) {
+      throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");
+    }
+    context.convert(from.dtype(), address(from), to.dtype(), address(to), from.elements(), scale);
+  }
+
+  /// By cuBLAS and cuSOLVER.
+  @Override
+  public synchronized LinearAlgebra linearAlgebra() {
+    if (algebra == null) {
+      algebra = new CudaLinearAlgebra(this, context);
+    }
+    return algebra;
   }
 
   /// Waits for all fills and writes.

@@ -1,0 +1,72 @@
+package io.github.tensorseed.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.Fork;
+import io.github.tensorseed.LinearAlgebraContract;
+import io.github.tensorseed.whitening.WhiteningContract;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The contracts of linear algebra and whitening on JCublas2 and JCusolverDn, over the stand-ins of the emulated driver.
+@Execution(ExecutionMode.CONCURRENT)
+class CudaLinearAlgebraTest {
+  private static final class AlgebraOnGpu extends LinearAlgebraContract {
+    AlgebraOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  private static final class WhiteningOnGpu extends WhiteningContract {
+    WhiteningOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  /// A program that holds a GPU to both contracts.
+  static final class OnGpu {
+    private OnGpu() {}
+
+    public static void main(String[] arguments) throws Exception {
+      run(LinearAlgebraContract.class, AlgebraOnGpu::new);
+      run(WhiteningContract.class, WhiteningOnGpu::new);
+    }
+
+    private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
+      for (Method method : contract.getDeclaredMethods()) {
+        if (method.isAnnotationPresent(Test.class)) {
+          T test = tests.get();
+          method.setAccessible(true);
+          method.invoke(test);
+          Method close = contract.getDeclaredMethod("close");
+          close.setAccessible(true);
+          close.invoke(test);
+          System.out.println(method.getName());
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"eager", "lazy", "random:3"})
+  void holds(String mode, @TempDir Path dir) throws Exception {
+    Path report = dir.resolve("report.json");
+    Fork fork = Fork.emulated(mode + ",report=" + report, OnGpu.class);
+    assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
+    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
+        .hasSize(12);
+    JsonNode left = new ObjectMapper().readTree(Files.readString(report));
+    assertThat(left.get("leaks")).isEmpty();
+    left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
+  }
+}
