@@ -134,48 +134,61 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     device.inGrains(extent(a, 1), COLUMNS, (from, to) -> centerColumns(a, shift, out, sums, (int) from, (int) to));
   }
 
-  /// Goes through arrays, which C2 has vectors for, and adds up few numbers in binary32 before it goes on in binary64.
+  /// Goes through arrays, for which C2 has vectors.
   private static void centerColumns(Tensor a, Tensor shift, Tensor out, Tensor sums, int from, int to) {
     int width = to - from;
     double[] less = doubles(shift, from, width);
     double[] total = doubles(sums, from, width);
-    boolean narrow = out.dtype() == DType.F32;
-    float[] singles = new float[width];
-    float[] lessSingle = new float[width];
-    float[] some = new float[width];
-    double[] row = new double[width];
-    for (int j = 0; j < width; j++) {
-      lessSingle[j] = (float) less[j];
+    if (out.dtype() == DType.F32) {
+      centerSingles(a, less, out, total, from);
+    } else {
+      centerDoubles(a, less, out, total, from);
     }
-    int columns = extent(a, 1);
+    MemorySegment.copy(total, 0, sums.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, width);
+  }
+
+  /// Adds up few numbers in binary32 before it goes on in binary64.
+  private static void centerSingles(Tensor a, double[] shift, Tensor out, double[] total, int from) {
+    int width = shift.length;
+    float[] less = new float[width];
+    for (int j = 0; j < width; j++) {
+      less[j] = (float) shift[j];
+    }
+    float[] row = new float[width];
+    float[] some = new float[width];
     int rows = extent(a, 0);
     for (int i = 0; i < rows; i++) {
-      long at = (long) i * columns + from;
+      long at = ((long) i * extent(a, 1) + from) * Float.BYTES;
+      MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at, row, 0, width);
+      for (int j = 0; j < width; j++) {
+        row[j] -= less[j];
+      }
+      for (int j = 0; j < width; j++) {
+        some[j] += row[j];
+      }
+      if (i % AT_ONCE == AT_ONCE - 1 || i == rows - 1) {
+        for (int j = 0; j < width; j++) {
+          total[j] += some[j];
+        }
+        Arrays.fill(some, 0);
+      }
+      MemorySegment.copy(row, 0, out.memory(), JAVA_FLOAT_UNALIGNED, at, width);
+    }
+  }
+
+  private static void centerDoubles(Tensor a, double[] less, Tensor out, double[] total, int from) {
+    int width = less.length;
+    double[] row = new double[width];
+    float[] singles = new float[width];
+    for (int i = 0; i < extent(a, 0); i++) {
+      long at = (long) i * extent(a, 1) + from;
       if (a.dtype() == DType.F32) {
         MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at * Float.BYTES, singles, 0, width);
-      } else {
-        MemorySegment.copy(a.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, row, 0, width);
-      }
-      if (narrow) {
-        for (int j = 0; j < width; j++) {
-          singles[j] -= lessSingle[j];
-        }
-        for (int j = 0; j < width; j++) {
-          some[j] += singles[j];
-        }
-        if (i % AT_ONCE == AT_ONCE - 1 || i == rows - 1) {
-          for (int j = 0; j < width; j++) {
-            total[j] += some[j];
-          }
-          Arrays.fill(some, 0);
-        }
-        MemorySegment.copy(singles, 0, out.memory(), JAVA_FLOAT_UNALIGNED, at * Float.BYTES, width);
-        continue;
-      }
-      if (a.dtype() == DType.F32) {
         for (int j = 0; j < width; j++) {
           row[j] = singles[j];
         }
+      } else {
+        MemorySegment.copy(a.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, row, 0, width);
       }
       for (int j = 0; j < width; j++) {
         row[j] -= less[j];
@@ -185,7 +198,6 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       }
       MemorySegment.copy(row, 0, out.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, width);
     }
-    MemorySegment.copy(total, 0, sums.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, width);
   }
 
   private static double[] doubles(Tensor vector, int from, int count) {
