@@ -16,16 +16,13 @@ import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasFillMode;
 import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
-import jcuda.jcublas.cublasStatus;
 import jcuda.jcurand.JCurand;
 import jcuda.jcurand.curandGenerator;
 import jcuda.jcurand.curandOrdering;
 import jcuda.jcurand.curandRngType;
-import jcuda.jcurand.curandStatus;
 import jcuda.jcusolver.JCusolverDn;
 import jcuda.jcusolver.cusolverDnHandle;
 import jcuda.jcusolver.cusolverEigMode;
-import jcuda.jcusolver.cusolverStatus;
 import jcuda.runtime.cudaStream_t;
 
 /// A small computation of each of NVIDIA's libraries on a GPU, whose result is known.
@@ -35,13 +32,11 @@ final class Trial {
   private static final long SEED = 1234;
   private static final double TOLERANCE = 1e-12;
 
-  private final Library library;
   private final CudaDevice device;
   private final cudaStream_t stream;
   private final Arena arena;
 
-  private Trial(Library library, CudaDevice device, Arena arena) {
-    this.library = library;
+  private Trial(CudaDevice device, Arena arena) {
     this.device = device;
     this.arena = arena;
     stream = new cudaStream_t(device.context().stream());
@@ -51,7 +46,7 @@ final class Trial {
   /// @throws DeviceException if something else did, or nothing
   static String of(Library library, CudaDevice device) {
     try (Context.Entered _ = device.context().enter(); Arena arena = Arena.ofConfined()) {
-      Trial trial = new Trial(library, device, arena);
+      Trial trial = new Trial(device, arena);
       return switch (library) {
         case CURAND -> trial.words();
         case CUBLAS -> trial.product();
@@ -150,14 +145,9 @@ final class Trial {
     return "a " + N + " x " + N + " syevd has its eigenvalues";
   }
 
-  private void check(int code, String call) {
-    if (code != 0) {
-      String name = switch (library) {
-        case CURAND -> curandStatus.stringFor(code);
-        case CUBLAS -> cublasStatus.stringFor(code);
-        case CUSOLVER -> cusolverStatus.stringFor(code);
-      };
-      throw new DeviceException(call + " failed with " + name + " (" + code + ")");
+  private static void check(int code, String call) {
+    if (code != Codes.SUCCESS) {
+      throw new DeviceException(Codes.text(call, code));
     }
   }
 
