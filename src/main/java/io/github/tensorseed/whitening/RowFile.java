@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import java.io.EOFException;
@@ -79,15 +80,17 @@ public final class RowFile implements AutoCloseable {
   private final String source;
   private final ReadableByteChannel channel;
   private final Stored stored;
+  private final Shape shape;
   private final long rows;
   private final long features;
   private long next;
 
-  private RowFile(String source, ReadableByteChannel channel, Stored stored, long rows, long features) throws IOException {
+  private RowFile(String source, ReadableByteChannel channel, Stored stored, Shape shape, long features) throws IOException {
     this.source = source;
     this.channel = channel;
     this.stored = stored;
-    this.rows = rows;
+    this.shape = shape;
+    rows = shape.extent(0);
     this.features = features;
     if (features < 1 || features > Integer.MAX_VALUE) {
       throw new IOException(source + ": rows have " + features + " features; 1 to 2^31 - 1 are wanted");
@@ -180,7 +183,7 @@ public final class RowFile implements AutoCloseable {
     if (bytes == 0 || channel.size() % bytes != 0) {
       throw new IOException(source + ": " + channel.size() + " bytes are no whole rows of " + width + " f32");
     }
-    return new RowFile(source, channel, Stored.F4, channel.size() / bytes, width);
+    return new RowFile(source, channel, Stored.F4, Shape.of(channel.size() / bytes, width), width);
   }
 
   private static RowFile safetensors(String source, Path file, String name) throws IOException {
@@ -220,7 +223,7 @@ public final class RowFile implements AutoCloseable {
     } catch (ArithmeticException e) {
       throw new IOException(source + ": shape " + extents + " has more than 2^63 - 1 features", e);
     }
-    return new RowFile(source, channel, stored, extents.getFirst(), features);
+    return new RowFile(source, channel, stored, Shape.of(extents.stream().mapToLong(Long::longValue).toArray()), features);
   }
 
   private static ByteBuffer read(String source, ReadableByteChannel channel, int bytes) throws IOException {
@@ -235,6 +238,11 @@ public final class RowFile implements AutoCloseable {
         throw new EOFException(source + " ends too early: it is damaged, or was not written to its end");
       }
     }
+  }
+
+  /// All axes, as of images.
+  public Shape shape() {
+    return shape;
   }
 
   /// How many rows there are.

@@ -26,6 +26,28 @@ public final class Whitening implements AutoCloseable {
     PCA
   }
 
+  /// How a map is made of what was learnt from data.
+  ///
+  /// @param ddof see [Covariance#matrix]
+  public record Options(Kind kind, Epsilon epsilon, Rank rank, int ddof) {
+    /// 1e-6 of the mean eigenvalue as epsilon, all components, the unbiased covariance.
+    public static Options of(Kind kind) {
+      return new Options(kind, Epsilon.standard(), Rank.all(), 1);
+    }
+
+    public Options with(Epsilon other) {
+      return new Options(kind, other, rank, ddof);
+    }
+
+    public Options with(Rank other) {
+      return new Options(kind, epsilon, other, ddof);
+    }
+
+    public Options withDdof(int other) {
+      return new Options(kind, epsilon, rank, other);
+    }
+  }
+
   private final Kind kind;
   private final double[] mean;
   private final double[] eigenvalues;
@@ -42,12 +64,10 @@ public final class Whitening implements AutoCloseable {
   }
 
   /// Fits the map to what a covariance has seen.
-  ///
-  /// @param ddof see [Covariance#matrix]
-  public static Whitening fit(Covariance covariance, Kind kind, Epsilon epsilon, Rank rank, int ddof) {
+  public static Whitening fit(Covariance covariance, Options options) {
     Device device = covariance.device();
     int d = Math.toIntExact(covariance.features());
-    try (Tensor vectors = covariance.matrix(ddof); Tensor values = device.allocate(vectors.dtype(), Shape.of(d))) {
+    try (Tensor vectors = covariance.matrix(options.ddof); Tensor values = device.allocate(vectors.dtype(), Shape.of(d))) {
       device.linearAlgebra().syevd(vectors, values);
       double[] rising = values.toDoubles();
       double cut = d * 0x1p-52 * rising[d - 1];
@@ -56,10 +76,10 @@ public final class Whitening implements AutoCloseable {
         double value = rising[d - 1 - i];
         eigenvalues[i] = value <= cut ? 0 : value;
       }
-      double[] all = epsilon.weights(eigenvalues, covariance.rows());
-      double[] weights = Arrays.copyOf(all, rank.of(eigenvalues, all));
-      Tensor matrix = kind == Kind.ZCA ? symmetric(vectors, weights) : components(vectors, weights);
-      return new Whitening(kind, covariance.mean(), eigenvalues, weights, matrix);
+      double[] all = options.epsilon.weights(eigenvalues, covariance.rows());
+      double[] weights = Arrays.copyOf(all, options.rank.of(eigenvalues, all));
+      Tensor matrix = options.kind == Kind.ZCA ? symmetric(vectors, weights) : components(vectors, weights);
+      return new Whitening(options.kind, covariance.mean(), eigenvalues, weights, matrix);
     }
   }
 

@@ -10,6 +10,7 @@ import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.Covariance.Precision;
 import io.github.tensorseed.whitening.Whitening.Kind;
+import io.github.tensorseed.whitening.Whitening.Options;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.SplittableRandom;
@@ -115,7 +116,7 @@ public abstract class WhiteningContract {
   private void whiteDataHasTheIdentity(Kind kind) {
     try (Covariance covariance = Covariance.open(device, D, Precision.F64)) {
       covariance.add(rows(DType.F64, data, 0, N));
-      try (Whitening whitening = Whitening.fit(covariance, kind, new Epsilon.Absolute(0), Rank.all(), 1)) {
+      try (Whitening whitening = Whitening.fit(covariance, Options.of(kind).with(new Epsilon.Absolute(0)))) {
         double[] w = whitening.matrix().toDoubles();
         double[] back = whitening.inverse().toDoubles();
         double[] c = reference(data, 1);
@@ -171,13 +172,13 @@ public abstract class WhiteningContract {
     }
     try (Covariance covariance = Covariance.open(device, D, Precision.MIXED)) {
       covariance.add(rows(DType.F32, constant, 0, N));
-      try (Whitening exact = Whitening.fit(covariance, Kind.PCA, new Epsilon.Absolute(0), Rank.all(), 1);
-           Whitening soft = Whitening.fit(covariance, Kind.ZCA, new Epsilon.Absolute(0.25), Rank.all(), 1)) {
+      try (Whitening exact = Whitening.fit(covariance, Options.of(Kind.PCA).with(new Epsilon.Absolute(0)));
+           Whitening soft = Whitening.fit(covariance, Options.of(Kind.ZCA).with(new Epsilon.Absolute(0.25)))) {
         assertThat(exact.rank()).isEqualTo(D - 1);
         assertThat(exact.eigenvalues()[D - 1]).isZero();
         assertThat(soft.matrix().toDoubles()[3 * D + 3]).isCloseTo(2, within(1e-12));
       }
-      try (Whitening most = Whitening.fit(covariance, Kind.PCA, Epsilon.standard(), new Rank.Variance(0.5), 1)) {
+      try (Whitening most = Whitening.fit(covariance, Options.of(Kind.PCA).with(new Rank.Variance(0.5)))) {
         assertThat(most.rank()).isBetween(1, D - 2);
       }
     }
@@ -210,7 +211,7 @@ public abstract class WhiteningContract {
     for (DType dtype : new DType[] {DType.F32, DType.F64}) {
       try (Covariance covariance = Covariance.open(device, D, Precision.F64); Covariance after = Covariance.open(device, D, Precision.F64)) {
         covariance.add(rows(dtype, data, 0, N));
-        try (Whitening whitening = Whitening.fit(covariance, Kind.ZCA, new Epsilon.Absolute(0), Rank.all(), 1);
+        try (Whitening whitening = Whitening.fit(covariance, Options.of(Kind.ZCA).with(new Epsilon.Absolute(0)));
              Tensor rows = rows(dtype, data, 0, N); Tensor white = device.allocate(dtype, Shape.of(N, D))) {
           whitening.apply(rows, white);
           after.add(white);
