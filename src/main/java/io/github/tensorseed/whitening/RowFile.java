@@ -3,6 +3,7 @@ package io.github.tensorseed.whitening;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.github.tensorseed.DType;
@@ -37,15 +38,19 @@ import java.util.zip.GZIPInputStream;
 /// | IDX, as MNIST comes, gzipped or not | u1, f4, f8 |
 /// | anything else, `FILE:D` with D the features of a row | little-endian f4 |
 ///
+/// Values that are stored as they are read go from the file to the caller's memory at once.
+///
 /// - Precision: f8 is read as F64, everything else as F32; bytes are divided by 255.
 public final class RowFile implements AutoCloseable {
-  private static final int BUFFER = 1 << 18;
+  /// Bytes that are read at a time: of values that are as they should be, and of others, which a core's cache then holds.
+  private static final int PLAIN = 1 << 23;
+  private static final int BUFFER = 1 << 16;
   private static final Pattern NPY = Pattern.compile(
       "\\{\\s*'descr':\\s*'([^']*)',\\s*'fortran_order':\\s*(True|False),\\s*'shape':\\s*\\(([\\d, ]*)\\),?\\s*}\\s*");
 
   /// How a value is stored.
   private enum Stored {
-    U1(1), F2(2), F4(4), F8(8), F4_BIG(4), F8_BIG(8), BF16(2), E4M3(1), E5M2(1);
+    U1(1), E4M3(1), E5M2(1), F2(2), BF16(2), F4(4), F8(8), F4_BIG(4), F8_BIG(8);
 
     final int bytes;
 
@@ -62,24 +67,24 @@ public final class RowFile implements AutoCloseable {
       return this == F4 || this == F8;
     }
 
-    double value(MemorySegment memory, long index) {
-      return switch (this) {
-        case U1 -> (memory.get(JAVA_BYTE, index) & 0xff) / 255f;
-        case F2 -> DType.F16.get(memory, index);
-        case BF16 -> DType.BF16.get(memory, index);
-        case E4M3 -> DType.F8_E4M3.get(memory, index);
-        case E5M2 -> DType.F8_E5M2.get(memory, index);
-        case F4 -> memory.getAtIndex(JAVA_FLOAT_UNALIGNED, index);
-        case F8 -> memory.getAtIndex(JAVA_DOUBLE_UNALIGNED, index);
-        case F4_BIG -> memory.getAtIndex(JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), index);
-        case F8_BIG -> memory.getAtIndex(JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), index);
-      };
+    /// What each byte stands for, where values have one.
+    float[] table() {
+      float[] table = new float[bytes == 1 ? 256 : 0];
+      for (int i = 0; i < table.length; i++) {
+        table[i] = switch (this) {
+          case E4M3 -> DType.F8_E4M3.widen(i);
+          case E5M2 -> DType.F8_E5M2.widen(i);
+          default -> i / 255f;
+        };
+      }
+      return table;
     }
   }
 
   private final String source;
   private final ReadableByteChannel channel;
   private final Stored stored;
+  private final float[] table;
   private final Shape shape;
   private final long rows;
   private final long features;
@@ -89,11 +94,16 @@ public final class RowFile implements AutoCloseable {
     this.source = source;
     this.channel = channel;
     this.stored = stored;
+    table = stored.table();
     this.shape = shape;
     rows = shape.extent(0);
     this.features = features;
     if (features < 1 || features > Integer.MAX_VALUE) {
       throw new IOException(source + ": rows have " + features + " features; 1 to 2^31 - 1 are wanted");
+    }
+    if (channel instanceof FileChannel file && (file.size() - file.position()) / stored.bytes / features < rows) {
+      throw new EOFException(source + ": the file ends before the " + rows + " rows of " + features + " features that it should have: it is"
+          + " damaged, or was not written to its end");
     }
   }
 
@@ -266,30 +276,56 @@ public final class RowFile implements AutoCloseable {
   public long read(MemorySegment host) throws IOException {
     long count = Math.min(rows - next, host.byteSize() / (features * dtype().bytes()));
     long values = count * features;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment buffer = stored.plain() ? host : arena.allocate(BUFFER);
-      long done = 0;
-      while (done < values) {
-        long some = Math.min(values - done, BUFFER / stored.bytes);
-        MemorySegment part = stored.plain() ? host.asSlice(done * stored.bytes, some * stored.bytes) : buffer.asSlice(0, some * stored.bytes);
-        readFully(source, channel, part.asByteBuffer());
-        if (!stored.plain()) {
-          for (long i = 0; i < some; i++) {
-            put(host, done + i, stored.value(part, i));
-          }
+    if (stored.plain()) {
+      for (long at = 0; at < values * stored.bytes; at += PLAIN) {
+        readFully(source, channel, host.asSlice(at, Math.min(PLAIN, values * stored.bytes - at)).asByteBuffer());
+      }
+    } else {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment buffer = arena.allocate(BUFFER, Double.BYTES);
+        for (long done = 0; done < values; ) {
+          int some = (int) Math.min(values - done, BUFFER / stored.bytes);
+          readFully(source, channel, buffer.asSlice(0, (long) some * stored.bytes).asByteBuffer());
+          convert(buffer, host, done * dtype().bytes(), some);
+          done += some;
         }
-        done += some;
       }
     }
     next += count;
     return count;
   }
 
-  private void put(MemorySegment host, long index, double value) {
-    if (dtype() == DType.F64) {
-      host.setAtIndex(JAVA_DOUBLE_UNALIGNED, index, value);
-    } else {
-      host.setAtIndex(JAVA_FLOAT_UNALIGNED, index, (float) value);
+  /// Reads values of one byte or two, or of another byte order. Goes through arrays, for which C2 has vectors.
+  private void convert(MemorySegment from, MemorySegment to, long offset, int count) {
+    switch (stored) {
+      case U1, E4M3, E5M2 -> {
+        byte[] bytes = from.asSlice(0, count).toArray(JAVA_BYTE);
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+          values[i] = table[bytes[i] & 0xff];
+        }
+        MemorySegment.copy(values, 0, to, JAVA_FLOAT_UNALIGNED, offset, count);
+      }
+      case F2, BF16 -> {
+        short[] halves = new short[count];
+        MemorySegment.copy(from, JAVA_SHORT_UNALIGNED, 0, halves, 0, count);
+        float[] values = new float[count];
+        if (stored == Stored.F2) {
+          for (int i = 0; i < count; i++) {
+            values[i] = Float.float16ToFloat(halves[i]);
+          }
+        } else {
+          for (int i = 0; i < count; i++) {
+            values[i] = Float.intBitsToFloat(halves[i] << 16);
+          }
+        }
+        MemorySegment.copy(values, 0, to, JAVA_FLOAT_UNALIGNED, offset, count);
+      }
+      case F4_BIG -> MemorySegment.copy(
+          from, JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0, to, JAVA_FLOAT_UNALIGNED, offset, count);
+      case F8_BIG -> MemorySegment.copy(
+          from, JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0, to, JAVA_DOUBLE_UNALIGNED, offset, count);
+      case F4, F8 -> MemorySegment.copy(from, 0, to, offset, (long) count * stored.bytes);
     }
   }
 

@@ -92,6 +92,32 @@ class RowFileTest {
     return floats;
   }
 
+  /// Written by hand: 1, -2.5 and 3 in two orders of bytes, and 0 and 255 as bytes.
+  @Test
+  void otherValues() throws IOException {
+    byte[] singles = {0, 0, 13, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0x3f, (byte) 0x80, 0, 0, (byte) 0xc0, 0x20, 0, 0, 0x40, 0x40, 0, 0};
+    try (RowFile rows = RowFile.open(Files.write(dir.resolve("f4"), singles).toString())) {
+      assertThat(all(rows, 1)).containsExactly(1, -2.5f, 3);
+    }
+    byte[] doubles = {0, 0, 14, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0x3f, (byte) 0xf0, 0, 0, 0, 0, 0, 0, (byte) 0xc0, 4, 0, 0, 0, 0, 0, 0};
+    try (RowFile rows = RowFile.open(Files.write(dir.resolve("f8"), doubles).toString()); Arena arena = Arena.ofConfined()) {
+      MemorySegment read = arena.allocate(ValueLayout.JAVA_DOUBLE, 2);
+      assertThat(rows.read(read)).isEqualTo(1);
+      assertThat(read.toArray(ValueLayout.JAVA_DOUBLE)).containsExactly(1, -2.5);
+    }
+    byte[] many = new byte[4 + 8 + 300_000]; // several buffers
+    System.arraycopy(new byte[] {0, 0, 8, 2, 0, 0, 3, (byte) 0xe8, 0, 0, 1, 44}, 0, many, 0, 12); // 1000 x 300
+    for (int i = 12; i < many.length; i++) {
+      many[i] = (byte) (i * i);
+    }
+    try (RowFile rows = RowFile.open(Files.write(dir.resolve("u1"), many).toString())) {
+      float[] values = all(rows, 999);
+      for (int i = 0; i < values.length; i++) {
+        assertThat(values[i]).isEqualTo((many[i + 12] & 0xff) / 255f);
+      }
+    }
+  }
+
   @Test
   void idxGzippedAndRaw() throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -127,8 +153,14 @@ class RowFileTest {
     }
     assertThatThrownBy(() -> RowFile.open(raw + ":4")).hasMessageContaining("no whole rows of 4 f32");
     assertThatThrownBy(() -> RowFile.open(raw.toString())).hasMessageContaining("say FILE:D");
-    Path cut = Files.write(dir.resolve("cut"), Arrays.copyOf(bytes.toByteArray(), 30));
-    try (RowFile rows = RowFile.open(cut.toString())) {
+    Path cut = Files.write(dir.resolve("cut"), Arrays.copyOf(bytes.toByteArray(), 31));
+    assertThatThrownBy(() -> RowFile.open(cut.toString())).isInstanceOf(IOException.class)
+        .hasMessageContaining("ends before the 4 rows of 4 features");
+    Path cutPacked = dir.resolve("cut.gz");
+    try (GZIPOutputStream out = new GZIPOutputStream(Files.newOutputStream(cutPacked))) {
+      out.write(bytes.toByteArray(), 0, 31);
+    }
+    try (RowFile rows = RowFile.open(cutPacked.toString())) {
       assertThatThrownBy(() -> all(rows, 4)).isInstanceOf(IOException.class).hasMessageContaining("ends too early");
     }
     assertThatThrownBy(() -> RowFile.open(dir.resolve("none").toString())).hasMessageContaining("no such file");
