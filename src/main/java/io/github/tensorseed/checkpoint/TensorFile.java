@@ -116,10 +116,7 @@ public final class TensorFile implements AutoCloseable {
       if (Files.isRegularFile(temporary, LinkOption.NOFOLLOW_LINKS)) {
         DurableFile.delete(temporary);
       }
-      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !(force && isOurs(file))) {
-        throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "")
-            + "; choose another name or remove it");
-      }
+      requireFree(file, force);
       DurableFile.requireRoom(file.toAbsolutePath().resolveSibling(""), bytes, "");
       made = new TensorFile(file, lock, DurableFile.create(file, temporary, there -> force && isOurs(there)), bytes);
     } finally {
@@ -133,6 +130,17 @@ public final class TensorFile implements AutoCloseable {
     } catch (Throwable e) {
       made.close();
       throw e;
+    }
+  }
+
+  /// For those who want to know it before they compute what the file is to hold.
+  ///
+  /// @param force whether a safetensors file that we wrote may be replaced
+  /// @throws IOException if there is a file already
+  public static void requireFree(Path file, boolean force) throws IOException {
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !(force && isOurs(file))) {
+      throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "")
+          + "; choose another name or remove it");
     }
   }
 

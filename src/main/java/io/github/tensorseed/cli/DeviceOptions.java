@@ -45,10 +45,15 @@ final class DeviceOptions {
 
   /// Opens the device and, if the choice was ours and the report is for a person, says which one it is and why.
   Device open() {
+    return open(command, name, threads(), generator());
+  }
+
+  /// The same, for other options of a command.
+  static Device open(CommandSpec command, String name, int threads, Generator generator) {
     if (!name.equals("auto")) {
-      return Devices.open(name, threads(), generator());
+      return Devices.open(name, threads, generator);
     }
-    Devices.Choice choice = Devices.choose(threads(), generator());
+    Devices.Choice choice = Devices.choose(threads, generator);
     OptionSpec json = command.findOption("--json");
     if (json == null || !Boolean.TRUE.equals(json.getValue())) {
       command.commandLine().getErr().println("device: " + choice.reason());

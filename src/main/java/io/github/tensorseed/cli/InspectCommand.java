@@ -60,7 +60,7 @@ final class InspectCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     int count = threads.count();
     if (html != null) {
-      HtmlReport.requireReplaceable(html);
+      HtmlPage.requireReplaceable(html);
     }
     Inspection inspection;
     try (Checkpoint checkpoint = Checkpoint.open(path);
@@ -68,7 +68,7 @@ final class InspectCommand implements Callable<Integer> {
       inspection = Inspection.of(checkpoint, count, progress);
     }
     if (html != null) {
-      HtmlReport.write(html, path.toString(), inspection);
+      InspectionPage.write(html, path.toString(), inspection);
     }
     PrintWriter out = spec.commandLine().getOut();
     long flagged = inspection.tensors().stream().filter(finding -> !finding.flags().isEmpty()).count();

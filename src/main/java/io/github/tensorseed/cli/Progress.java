@@ -52,6 +52,13 @@ final class Progress implements LongConsumer, AutoCloseable {
     }
   }
 
+  /// Says more beside the bar.
+  void note(String text) {
+    if (bar != null) {
+      bar.setExtraMessage(" " + text);
+    }
+  }
+
   @Override
   public void close() {
     if (bar != null) {

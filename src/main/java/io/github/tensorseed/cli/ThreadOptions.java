@@ -4,7 +4,7 @@ import picocli.CommandLine.Option;
 
 /// How many threads work.
 final class ThreadOptions {
-  @Option(names = "--threads", paramLabel = "N", description = "Threads of the host. Default: all cores. The result is the same.")
+  @Option(names = "--threads", paramLabel = "N", description = "Threads of the host. Default: all cores.")
   int threads = Runtime.getRuntime().availableProcessors();
 
   /// @throws IllegalArgumentException if that is none, or more than any machine has use for

@@ -49,16 +49,19 @@ public final class Batches implements AutoCloseable {
     reading = readInto(tensors.getFirst());
   }
 
-  /// Begins to read. The file stays the caller's to close, after this.
+  /// Begins to read batches of as many rows as 64 MiB have, at most 16384. The file stays the caller's to close, after this.
+  public static Batches open(RowFile file, Device device) {
+    return open(file, device, Math.clamp(BYTES / (file.features() * file.dtype().bytes()), 1, ROWS));
+  }
+
+  /// The same with batches of `rows` rows.
   ///
-  /// @param rows of a batch; 0 for as many as 64 MiB have, at most 16384
-  /// @throws IllegalArgumentException if `rows` is negative
+  /// @throws IllegalArgumentException if that is not positive
   public static Batches open(RowFile file, Device device, long rows) {
-    if (rows < 0) {
+    if (rows < 1) {
       throw new IllegalArgumentException("batches of " + rows + " rows: at least 1 is needed");
     }
-    long wanted = rows > 0 ? rows : Math.clamp(BYTES / (file.features() * file.dtype().bytes()), 1, ROWS);
-    return new Batches(file, device, Math.max(1, Math.min(wanted, file.rows())));
+    return new Batches(file, device, Math.max(1, Math.min(rows, file.rows())));
   }
 
   private static boolean isHost(Tensor tensor) {
@@ -74,6 +77,11 @@ public final class Batches implements AutoCloseable {
       device.write(tensor, 0, staging.asSlice(0, rows * file.features() * file.dtype().bytes()));
       return rows;
     });
+  }
+
+  /// The shape of a full batch.
+  public Shape shape() {
+    return tensors.getFirst().shape();
   }
 
   /// The next rows, which are the caller's until the next call; null after the last.

@@ -1,0 +1,225 @@
+package io.github.tensorseed.cli;
+
+import io.github.tensorseed.Device;
+import io.github.tensorseed.checkpoint.TensorFile;
+import io.github.tensorseed.whitening.Batches;
+import io.github.tensorseed.whitening.Covariance.Precision;
+import io.github.tensorseed.whitening.Epsilon;
+import io.github.tensorseed.whitening.Rank;
+import io.github.tensorseed.whitening.RowFile;
+import io.github.tensorseed.whitening.Scatter;
+import io.github.tensorseed.whitening.Whitening;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `tensorseed zca fit`.
+@Command(
+    name = "fit",
+    description = "Learns from rows what makes them white, in one pass.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footer = {
+      "",
+      "The file has the tensors mean [d], eigenvalues [d] and matrix, or the parts of an operator where no d x d matrix could be, and says in its",
+      "metadata how it was made. Memory: d x d in double precision, as much again for the eigenvectors, and three batches.",
+      "",
+      "Examples:",
+      "  tensorseed zca fit --data x.npy --out zca.safetensors",
+      "  tensorseed zca fit --data x.npy --eps keras:1e-6 --out zca.safetensors     as Keras's zca_whitening",
+      "  tensorseed zca fit --data x.npy --kind pca --eps 0 --rank 0.99 --out pca.safetensors",
+      "  tensorseed zca fit --data few-but-wide.npy --shrinkage ledoit-wolf --out zca.safetensors",
+    })
+final class ZcaFitCommand implements Callable<Integer> {
+  @Spec CommandSpec spec = CommandSpec.create();
+
+  @Mixin RowOptions rows = new RowOptions();
+
+  @Option(names = "--out", required = true, paramLabel = "FILE", description = "The .safetensors file to write.")
+  Path out = Path.of("");
+
+  @Option(names = "--kind", paramLabel = "KIND", defaultValue = "zca", description = "zca or pca. Default: ${DEFAULT-VALUE}.")
+  String kind = "zca";
+
+  @Option(names = "--eps", paramLabel = "E", defaultValue = "auto",
+      description = "What is added to each eigenvalue, so that directions of little variance are not blown up: a number; auto, 1e-6 times their"
+          + " mean; relative:S, S times their mean; keras:E, to the singular value as Keras does, with ddof 0. Default: ${DEFAULT-VALUE}.")
+  String epsilon = "auto";
+
+  @Option(names = "--rank", paramLabel = "N|SHARE", description = "Keeps the N components of most variance, or as few as have this share of it,"
+      + " as in 0.99. Default: all that are more than rounding.")
+  @Nullable String rank;
+
+  @Option(names = "--ddof", paramLabel = "0|1", description = "Divides by the number of rows less this. Default: 1; 0 with --eps keras:E.")
+  @Nullable Integer ddof;
+
+  @Option(names = "--precision", paramLabel = "PRECISION", defaultValue = "default",
+      description = "default: products of F32 rows in F32, their sums and eigenvectors in F64; f32: all in F32, faster; f64: all in F64."
+          + " Default: ${DEFAULT-VALUE}.")
+  String precision = "default";
+
+  @Option(names = "--side", paramLabel = "SIDE", defaultValue = "auto",
+      description = "covariance: features by features; gram: rows by rows, which are kept in memory; auto: the smaller. Default: ${DEFAULT-VALUE}.")
+  String side = "auto";
+
+  @Option(names = "--shrinkage", paramLabel = "S", defaultValue = "none",
+      description = "none, or ledoit-wolf for few rows. Default: ${DEFAULT-VALUE}.")
+  String shrinkage = "none";
+
+  @Option(names = "--force", description = "Replaces the file if tensorseed wrote it.")
+  boolean force;
+
+  @Option(names = "--json", description = "Reports in JSON.")
+  boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Whitening.Options options = options();
+    Precision computing = precision.equalsIgnoreCase("default") ? Precision.MIXED : choice("--precision", Precision.class, precision);
+    Scatter.Side wanted = choice("--side", Scatter.Side.class, side);
+    Scatter.Shrinkage shrinking = choice("--shrinkage", Scatter.Shrinkage.class, shrinkage);
+    if (!out.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
+      throw new IllegalArgumentException("--out " + out + ": it must end in .safetensors");
+    }
+    TensorFile.requireFree(out, force);
+    long started = System.nanoTime();
+    try (RowFile file = rows.file(); Device device = rows.device();
+        Scatter scatter = Scatter.open(device, file.rows(), file.features(), computing, shrinking, wanted)) {
+      if (!json) {
+        spec.commandLine().getErr().println("side: " + why(scatter, wanted, file));
+      }
+      try (Batches batches = rows.batches(file, device)) {
+        rows.forEach("fit", file, batches, scatter::add);
+      }
+      double read = (System.nanoTime() - started) * 1e-9;
+      try (Whitening whitening = fit(scatter, options)) {
+        whitening.save(out, Map.of("tensorseed.data", Path.of(rows.data).getFileName().toString()), force);
+        print(Report.of(out, rows.data, whitening, read, (System.nanoTime() - started) * 1e-9), file);
+      }
+    }
+    return 0;
+  }
+
+  private Whitening fit(Scatter scatter, Whitening.Options options) {
+    try {
+      return Whitening.fit(scatter, options);
+    } catch (IllegalArgumentException | IllegalStateException e) {
+      throw new IllegalArgumentException(rows.data + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static String why(Scatter scatter, Scatter.Side wanted, RowFile file) {
+    return name(scatter.side()) + ", " + (wanted != Scatter.Side.AUTO ? "as asked for"
+        : Units.count(file.rows(), "row") + (file.rows() < file.features() ? " are fewer than " : " are not fewer than ")
+            + Units.count(file.features(), "feature"));
+  }
+
+  private Whitening.Options options() {
+    Epsilon added = epsilon();
+    int less = ddof != null ? ddof : added instanceof Epsilon.SingularValue ? 0 : 1;
+    if (less != 0 && less != 1) {
+      throw new IllegalArgumentException("--ddof " + less + ": it is 1 for the unbiased covariance, or 0");
+    }
+    return Whitening.Options.of(choice("--kind", Whitening.Kind.class, kind)).with(added).with(rank()).withDdof(less);
+  }
+
+  private Epsilon epsilon() {
+    if (epsilon.equals("auto")) {
+      return Epsilon.standard();
+    }
+    int colon = epsilon.indexOf(':');
+    String form = epsilon.substring(0, colon + 1);
+    double value;
+    try {
+      value = Double.parseDouble(epsilon.substring(colon + 1));
+      return switch (form) {
+        case "" -> new Epsilon.Absolute(value);
+        case "relative:" -> new Epsilon.Relative(value);
+        case "keras:" -> new Epsilon.SingularValue(value);
+        default -> throw new NumberFormatException(form);
+      };
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("--eps " + epsilon + ": give a number, as in 0.1, relative:S, keras:E or auto", e);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("--eps " + epsilon + ": " + e.getMessage(), e);
+    }
+  }
+
+  private Rank rank() {
+    if (rank == null) {
+      return Rank.all();
+    }
+    try {
+      return rank.matches("-?\\d+") ? new Rank.Count(Integer.parseInt(rank)) : new Rank.Variance(Double.parseDouble(rank));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("--rank " + rank + ": give a number of components, or a share of the variance, as in 0.99", e);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("--rank " + rank + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static String name(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  private static <E extends Enum<E>> E choice(String option, Class<E> type, String text) {
+    return Arrays.stream(type.getEnumConstants()).filter(value -> name(value).equalsIgnoreCase(text)).findAny()
+        .orElseThrow(() -> new IllegalArgumentException(option + " " + text + ": it is "
+            + String.join(" or ", Arrays.stream(type.getEnumConstants()).map(ZcaFitCommand::name).toList())));
+  }
+
+  private void print(Report report, RowFile file) {
+    PrintWriter stdout = spec.commandLine().getOut();
+    if (json) {
+      stdout.println(Json.text(report));
+      return;
+    }
+    stdout.printf(Locale.ROOT, "%s: %s of %s, %s; rank %s, epsilon %s%s, condition %s before and %s after%n", out, report.kind,
+        Units.count(report.rows, "row"), Units.count(report.features, "feature"), Units.count(report.rank), Units.number(report.epsilon),
+        report.epsilonForm.isEmpty() ? "" : " (" + report.epsilonForm + ")", Units.number(report.conditionBefore),
+        Units.number(report.conditionAfter));
+    if (report.shrinkage > 0) {
+      stdout.println("shrinkage: " + Units.number(report.shrinkage) + " of the covariance gave way to a multiple of the identity");
+    }
+    stdout.println("error: an entry of the white covariance is within " + Units.number(report.errorBound) + ", as " + report.precision
+        + " precision goes");
+    stdout.printf(Locale.ROOT, "%s for the rows, %.2f s in all, by %s%n", RowOptions.rate(file, report.secondsReading), report.seconds,
+        report.library);
+  }
+
+  /// What a fit found.
+  ///
+  /// @param epsilon what was added to each eigenvalue, or to each singular value
+  /// @param epsilonForm what it was made of; empty if it was given as it is
+  /// @param conditionBefore the greatest eigenvalue over the least that is not 0
+  /// @param conditionAfter the same of the white data, over the components that are kept
+  record Report(String out, String data, String kind, long rows, long features, int rank, double epsilon, String epsilonForm, int ddof,
+      String precision, String side, double shrinkage, double conditionBefore, double conditionAfter, double errorBound, String device,
+      String library, double secondsReading, double seconds) {
+    static Report of(Path out, String data, Whitening whitening, double secondsReading, double seconds) {
+      Whitening.Origin origin = whitening.origin();
+      Spectrum spectrum = Spectrum.of(whitening);
+      double mean = Arrays.stream(whitening.eigenvalues()).average().orElse(0);
+      return new Report(out.toString(), data, name(origin.kind()), origin.rows(), whitening.mean().length, whitening.rank(),
+          origin.epsilon() instanceof Epsilon.SingularValue(double value) ? value : origin.epsilon().added(mean),
+          switch (origin.epsilon()) {
+            case Epsilon.Absolute _ -> "";
+            case Epsilon.Relative(double share) -> Units.number(share) + " of the mean eigenvalue";
+            case Epsilon.SingularValue _ -> "on the singular value";
+          },
+          origin.ddof(), origin.precision() == Precision.MIXED ? "default" : name(origin.precision()), name(origin.side()), origin.shrinkage(),
+          spectrum.conditionBefore(), spectrum.conditionAfter(), origin.errorBound(), origin.device(), origin.library(), secondsReading,
+          seconds);
+    }
+  }
+}
