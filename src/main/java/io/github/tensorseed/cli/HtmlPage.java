@@ -54,7 +54,7 @@ final class HtmlPage {
         code { font-size: .9em } .flag { color: #a31515 } svg { display: block } rect { fill: #3b6fb6 }
         h2 { font-size: 1.1rem; margin-top: 2rem } .row { display: flex; flex-wrap: wrap; gap: 1.5rem }
         .facts { width: auto } .facts th { border: 0; border-bottom: 1px solid #e4e6ee }
-        figure { margin: 0; width: 460px; max-width: 100%% } figure img { width: 100%%; image-rendering: pixelated; border: 1px solid #ccd }
+        figure { margin: 0 } figure img { max-width: 100%%; image-rendering: pixelated; border: 1px solid #ccd }
         figcaption { color: #566; font-size: .9em } .chart { width: 100%%; max-width: 946px }
         .chart line { stroke: #e4e6ee } .chart text { font-size: 11px; fill: #566 } .chart polyline { fill: none; stroke-width: 2 }
         .chart .before { stroke: #3b6fb6 } .chart .after { stroke: #d9822b } .chart line.epsilon { stroke: #889; stroke-dasharray: 4 3 }

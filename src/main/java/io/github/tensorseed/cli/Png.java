@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
@@ -20,11 +21,15 @@ final class Png {
   /// Rows, each behind a byte that says that it is not filtered.
   private final byte[] rows;
 
-  /// A black one.
+  /// A white one.
   Png(int width, int height) {
     this.width = width;
     this.height = height;
     rows = new byte[height * (1 + 3 * width)];
+    Arrays.fill(rows, (byte) 0xff);
+    for (int y = 0; y < height; y++) {
+      rows[y * (1 + 3 * width)] = 0;
+    }
   }
 
   int width() {

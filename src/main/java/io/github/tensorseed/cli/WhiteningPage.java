@@ -3,6 +3,8 @@ package io.github.tensorseed.cli;
 import io.github.tensorseed.whitening.Epsilon;
 import io.github.tensorseed.whitening.Whitening;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -20,6 +22,7 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
   private static final int CHART_HEIGHT = 280;
   private static final int MARGIN = 48;
   private static final int POINTS = 600;
+  private static final int WIDTH = 470;
 
   void write(Path file) throws IOException {
     StringBuilder page = new StringBuilder();
@@ -44,22 +47,27 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     fact(page, "fitted to", Units.count(origin.rows(), "row") + " of " + Units.count(whitening.mean().length, "feature"));
     fact(page, "rank", Units.count(whitening.rank()));
     fact(page, "epsilon", switch (origin.epsilon()) {
-      case Epsilon.Absolute(double value) -> Units.number(value);
-      case Epsilon.Relative(double share) -> Units.number(added()) + ", " + Units.number(share) + " of the mean eigenvalue";
-      case Epsilon.SingularValue(double value) -> Units.number(value) + " on the singular value";
+      case Epsilon.Absolute(double value) -> number(value);
+      case Epsilon.Relative(double share) -> number(added()) + ", " + number(share) + " of the mean eigenvalue";
+      case Epsilon.SingularValue(double value) -> number(value) + " on the singular value";
+      case Epsilon.OfSums(double value) -> number(value) + " on the eigenvalue of the sums";
     });
-    fact(page, "condition", Units.number(spectrum.conditionBefore()) + " before, " + Units.number(spectrum.conditionAfter()) + " after");
-    fact(page, "mean variance of the data", Units.number(meanDiagonal(covarianceBefore)) + " before, "
-        + Units.number(meanDiagonal(covarianceAfter)) + " after");
-    fact(page, "greatest correlation in it", Units.number(greatestCorrelation(covarianceBefore)) + " before, "
-        + Units.number(greatestCorrelation(covarianceAfter)) + " after");
+    fact(page, "condition", number(spectrum.conditionBefore()) + " before, " + number(spectrum.conditionAfter()) + " after");
+    fact(page, "mean variance of the data", number(meanDiagonal(covarianceBefore)) + " before, "
+        + number(meanDiagonal(covarianceAfter)) + " after");
+    fact(page, "mean correlation in it, by magnitude", number(meanCorrelation(covarianceBefore)) + " before, "
+        + number(meanCorrelation(covarianceAfter)) + " after");
     fact(page, "computed", origin.side().name().toLowerCase(Locale.ROOT) + " side, ddof " + origin.ddof() + ", "
-        + (origin.shrinkage() > 0 ? "shrinkage " + Units.number(origin.shrinkage()) + ", " : "") + origin.device() + ", " + origin.library());
+        + (origin.shrinkage() > 0 ? "shrinkage " + number(origin.shrinkage()) + ", " : "") + origin.device() + ", " + origin.library());
     page.append("</tbody></table>\n");
   }
 
   private static void fact(StringBuilder page, String name, String value) {
     page.append("<tr><th>").append(name).append("</th><td>").append(HtmlPage.escape(value)).append("</td></tr>\n");
+  }
+
+  private static String number(double value) {
+    return Units.number(new BigDecimal(value).round(new MathContext(3)).doubleValue());
   }
 
   /// What was added to each eigenvalue.
@@ -76,16 +84,21 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     return sum / n;
   }
 
-  private static double greatestCorrelation(double[] matrix) {
+  /// Of different features that are not constant.
+  private static double meanCorrelation(double[] matrix) {
     int n = (int) Math.sqrt(matrix.length);
-    double greatest = 0;
+    double sum = 0;
+    long pairs = 0;
     for (int i = 0; i < n; i++) {
       for (int j = 0; j < i; j++) {
         double variances = matrix[i * n + i] * matrix[j * n + j];
-        greatest = Math.max(greatest, variances > 0 ? Math.abs(matrix[i * n + j]) / Math.sqrt(variances) : 0);
+        if (variances > 0) {
+          sum += Math.abs(matrix[i * n + j]) / Math.sqrt(variances);
+          pairs++;
+        }
       }
     }
-    return greatest;
+    return sum / Math.max(pairs, 1);
   }
 
   /// Of what is above 0, in powers of 10.
@@ -144,7 +157,7 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
         picture.set(x, y, part < 0 ? 0.13 + 0.87 * pale : 0.7 + 0.3 * pale, 0.25 * (1 - pale) + pale, part < 0 ? 0.67 + 0.33 * pale : 0.17 + 0.83 * pale);
       }
     }
-    figure(page, picture, name + ", from " + Units.number(-greatest) + " to " + Units.number(greatest));
+    figure(page, picture, name + ", from " + number(-greatest) + " to " + number(greatest));
   }
 
   private void images(StringBuilder page, ImageShape shape) {
@@ -156,13 +169,14 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     if (!after.rows().isEmpty()) {
       double[] sizes = after.rows().stream().flatMapToDouble(Arrays::stream).map(Math::abs).sorted().toArray();
       double usual = Math.max(sizes[(int) (0.99 * (sizes.length - 1))], Double.MIN_NORMAL);
-      figure(page, grid(after.rows(), shape, (_, value) -> 0.5 + value / (2 * usual)), "after, grey is 0 and white " + Units.number(usual));
+      figure(page, grid(after.rows(), shape, (_, value) -> 0.5 + value / (2 * usual)), "after, grey is 0 and white " + number(usual));
     }
     page.append("</div>\n<h2>Filters</h2>\n<p>").append(whitening.kind() == Whitening.Kind.PCA
-        ? "The first components, each on its own scale." : "What a white pixel is made of, for pixels from everywhere in the image, each on its own scale.")
+        ? "The first components, each on its own scale, by the root of each weight." : "What a white pixel is made of, for pixels from everywhere in the image, each on its own scale, by the root of each weight.")
         .append("</p>\n<div class=row>\n");
     double[] greatest = filters.stream().mapToDouble(filter -> Arrays.stream(filter).map(Math::abs).max().orElse(0)).toArray();
-    figure(page, grid(filters, shape, (i, value) -> 0.5 + value / (2 * Math.max(greatest[i], Double.MIN_NORMAL))), "grey is 0");
+    figure(page, grid(filters, shape, (i, value) ->
+        0.5 + Math.signum(value) * Math.sqrt(Math.abs(value) / Math.max(greatest[i], Double.MIN_NORMAL)) / 2), "grey is 0");
     page.append("</div>\n");
   }
 
@@ -189,7 +203,7 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
   }
 
   private static void figure(StringBuilder page, Png picture, String caption) {
-    page.append("<figure><img alt=\"").append(caption).append("\" src=\"").append(picture.dataUri()).append("\"><figcaption>").append(caption)
+    page.append("<figure><img width=").append(picture.width() * Math.max(1, WIDTH / picture.width())).append(" alt=\"").append(caption).append("\" src=\"").append(picture.dataUri()).append("\"><figcaption>").append(caption)
         .append("</figcaption></figure>\n");
   }
 }

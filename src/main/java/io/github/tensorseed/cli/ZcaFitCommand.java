@@ -53,14 +53,15 @@ final class ZcaFitCommand implements Callable<Integer> {
 
   @Option(names = "--eps", paramLabel = "E", defaultValue = "auto",
       description = "What is added to each eigenvalue, so that directions of little variance are not blown up: a number; auto, 1e-6 times their"
-          + " mean; relative:S, S times their mean; keras:E, to the singular value as Keras does, with ddof 0. Default: ${DEFAULT-VALUE}.")
+          + " mean; relative:S, S times their mean; keras:E, to the singular value as Keras does; sums:E, to those of the sum of products, as torchvision's"
+          + " recipe does. Default: ${DEFAULT-VALUE}.")
   String epsilon = "auto";
 
   @Option(names = "--rank", paramLabel = "N|SHARE", description = "Keeps the N components of most variance, or as few as have this share of it,"
       + " as in 0.99. Default: all that are more than rounding.")
   @Nullable String rank;
 
-  @Option(names = "--ddof", paramLabel = "0|1", description = "Divides by the number of rows less this. Default: 1; 0 with --eps keras:E.")
+  @Option(names = "--ddof", paramLabel = "0|1", description = "Divides by the number of rows less this. Default: 1; 0 with keras:E and sums:E.")
   @Nullable Integer ddof;
 
   @Option(names = "--precision", paramLabel = "PRECISION", defaultValue = "default",
@@ -126,7 +127,7 @@ final class ZcaFitCommand implements Callable<Integer> {
 
   private Whitening.Options options() {
     Epsilon added = epsilon();
-    int less = ddof != null ? ddof : added instanceof Epsilon.SingularValue ? 0 : 1;
+    int less = ddof != null ? ddof : added instanceof Epsilon.SingularValue || added instanceof Epsilon.OfSums ? 0 : 1;
     if (less != 0 && less != 1) {
       throw new IllegalArgumentException("--ddof " + less + ": it is 1 for the unbiased covariance, or 0");
     }
@@ -146,10 +147,11 @@ final class ZcaFitCommand implements Callable<Integer> {
         case "" -> new Epsilon.Absolute(value);
         case "relative:" -> new Epsilon.Relative(value);
         case "keras:" -> new Epsilon.SingularValue(value);
+        case "sums:" -> new Epsilon.OfSums(value);
         default -> throw new NumberFormatException(form);
       };
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("--eps " + epsilon + ": give a number, as in 0.1, relative:S, keras:E or auto", e);
+      throw new IllegalArgumentException("--eps " + epsilon + ": give a number, as in 0.1, relative:S, keras:E, sums:E or auto", e);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("--eps " + epsilon + ": " + e.getMessage(), e);
     }
@@ -211,11 +213,16 @@ final class ZcaFitCommand implements Callable<Integer> {
       Spectrum spectrum = Spectrum.of(whitening);
       double mean = Arrays.stream(whitening.eigenvalues()).average().orElse(0);
       return new Report(out.toString(), data, name(origin.kind()), origin.rows(), whitening.mean().length, whitening.rank(),
-          origin.epsilon() instanceof Epsilon.SingularValue(double value) ? value : origin.epsilon().added(mean),
+          switch (origin.epsilon()) {
+            case Epsilon.SingularValue(double value) -> value;
+            case Epsilon.OfSums(double value) -> value;
+            case Epsilon.Absolute _, Epsilon.Relative _ -> origin.epsilon().added(mean);
+          },
           switch (origin.epsilon()) {
             case Epsilon.Absolute _ -> "";
             case Epsilon.Relative(double share) -> Units.number(share) + " of the mean eigenvalue";
             case Epsilon.SingularValue _ -> "on the singular value";
+            case Epsilon.OfSums _ -> "on the eigenvalue of the sums";
           },
           origin.ddof(), origin.precision() == Precision.MIXED ? "default" : name(origin.precision()), name(origin.side()), origin.shrinkage(),
           spectrum.conditionBefore(), spectrum.conditionAfter(), origin.errorBound(), origin.device(), origin.library(), secondsReading,

@@ -65,7 +65,7 @@ final class ZcaReportCommand implements Callable<Integer> {
           });
         }
         List<double[]> filters = image.isPresent() ? filters(device, whitening, image.get()) : List.of();
-        new WhiteningPage(whitening, rows.data + " " + file.shape(), before, after, image, filters).write(html);
+        new WhiteningPage(whitening, Path.of(rows.data).getFileName() + " " + file.shape(), before, after, image, filters).write(html);
       }
     }
     spec.commandLine().getOut().println(html + ": written");
