@@ -26,7 +26,7 @@ class ArchitectureTest {
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
       "model", Set.of("checkpoint"),
-      "cli", Set.of("cpu", "device", "checkpoint", "model"));
+      "cli", Set.of("cpu", "device", "checkpoint", "model", "whitening"));
 
   @Test
   void packagesUseWhatTheyMay() {

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.Fork;
 import io.github.tensorseed.LinearAlgebraContract;
 import io.github.tensorseed.whitening.BatchesContract;
+import io.github.tensorseed.whitening.ConventionContract;
+import io.github.tensorseed.whitening.ScatterContract;
 import io.github.tensorseed.whitening.WhiteningContract;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
@@ -40,7 +42,19 @@ class CudaLinearAlgebraTest {
     }
   }
 
-  /// A program that holds a GPU to all contracts.
+  private static final class ScatterOnGpu extends ScatterContract {
+    ScatterOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  private static final class ConventionsOnGpu extends ConventionContract {
+    ConventionsOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  /// A program that holds a GPU to the contracts.
   static final class OnGpu {
     private OnGpu() {}
 
@@ -48,6 +62,8 @@ class CudaLinearAlgebraTest {
       run(LinearAlgebraContract.class, AlgebraOnGpu::new);
       run(WhiteningContract.class, WhiteningOnGpu::new);
       run(BatchesContract.class, BatchesOnGpu::new);
+      run(ScatterContract.class, ScatterOnGpu::new);
+      run(ConventionContract.class, ConventionsOnGpu::new);
     }
 
     private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
@@ -71,8 +87,9 @@ class CudaLinearAlgebraTest {
     Path report = dir.resolve("report.json");
     Fork fork = Fork.emulated(mode + ",report=" + report, OnGpu.class);
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
-    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance",
-        "everyRowComesOnceAndInOrder").hasSize(15);
+    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
+        .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "everyRowComesOnceAndInOrder")
+        .hasSize(29);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
