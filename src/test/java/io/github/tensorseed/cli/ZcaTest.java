@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -77,7 +78,7 @@ class ZcaTest {
       means[i % D] += rows[i];
     }
     for (int j = 0; j < D; j++) {
-      means[j] /= rows.length / D;
+      means[j] *= (double) D / rows.length;
     }
     return means;
   }
@@ -85,26 +86,27 @@ class ZcaTest {
   /// Sums of products in double, over n - 1.
   private static double[][] covariance(double[] rows) {
     double[] means = means(rows);
-    double[][] columns = new double[D][rows.length / D];
+    double[] centered = new double[rows.length];
     for (int i = 0; i < rows.length; i++) {
-      columns[i % D][i / D] = rows[i] - means[i % D];
+      centered[i] = rows[i] - means[i % D];
     }
     double[][] covariance = new double[D][D];
-    IntStream.range(0, D).parallel().forEach(j -> {
-      for (int k = 0; k <= j; k++) {
-        double[] sums = new double[4];
-        for (int i = 0; i < columns[j].length; i++) {
-          sums[i & 3] += columns[j][i] * columns[k][i];
+    int block = 16;
+    IntStream.range(0, D / block).parallel().forEach(blockOfJ -> {
+      for (int i = 0; i < rows.length; i += D) {
+        for (int j = blockOfJ * block; j < (blockOfJ + 1) * block; j++) {
+          addTo(covariance[j], centered[i + j] / (rows.length / (double) D - 1), centered, i);
         }
-        covariance[j][k] = (sums[0] + sums[1] + sums[2] + sums[3]) / (columns[j].length - 1);
       }
     });
-    for (int j = 0; j < D; j++) {
-      for (int k = 0; k < j; k++) {
-        covariance[k][j] = covariance[j][k];
-      }
-    }
     return covariance;
+  }
+
+  /// `sums += factor * row`.
+  private static void addTo(double[] sums, double factor, double[] rows, int offset) {
+    for (int k = 0; k < D; k++) {
+      sums[k] += factor * rows[offset + k];
+    }
   }
 
   /// C (C + epsilon I)^-1 = U diag(l / (l + epsilon)) U^T, by Cholesky's factors instead of eigenvectors.
@@ -143,9 +145,7 @@ class ZcaTest {
     double[][] product = new double[D][D];
     IntStream.range(0, D).parallel().forEach(i -> {
       for (int k = 0; k < D; k++) {
-        for (int j = 0; j < D; j++) {
-          product[i][j] += a[i][k] * b[k][j];
-        }
+        addTo(product[i], a[i][k], b[k], 0);
       }
     });
     return product;
@@ -209,5 +209,193 @@ class ZcaTest {
     }
     assertThat(rank).isGreaterThan(300).isCloseTo(Math.rint(rank), within(D * bound));
     assertThat(kept / variance).isCloseTo(1, within(1e-4));
+  }
+
+  private Path fit(Object... more) {
+    Path fit = dir.resolve("zca.safetensors");
+    done(Stream.concat(Stream.of("zca", "fit", "--device", "cpu", "--data", SOME, "--out", fit), Stream.of(more)).toArray());
+    return fit;
+  }
+
+  private static JsonNode json(CommandRun run) throws IOException {
+    return new ObjectMapper().readTree(run.out());
+  }
+
+  /// 500 images have at most 499 directions, whichever side finds them.
+  @Test
+  void fewerRowsThanFeatures() throws IOException {
+    CommandRun text = done("zca", "fit", "--device", "cpu", "--data", SOME, "--eps", "0.01", "--out", dir.resolve("a.safetensors"));
+    assertThat(text.err()).isEqualTo("side: gram, 500 rows are fewer than 784 features" + System.lineSeparator());
+    assertThat(text.out()).contains("zca of 500 rows, 784 features; rank 499, epsilon 0.01, condition");
+    JsonNode report = json(done("zca", "fit", "--device", "cpu", "--data", SOME, "--eps", "0.01", "--side", "covariance", "--precision", "f64",
+        "--out", dir.resolve("b.safetensors"), "--json"));
+    assertThat(report.get("side").asText()).isEqualTo("covariance");
+    assertThat(report.get("epsilon").asDouble()).isEqualTo(0.01);
+    assertThat(report.get("ddof").asInt()).isEqualTo(1);
+    double[][] white = new double[2][];
+    for (String name : List.of("a", "b")) {
+      Path out = dir.resolve(name + ".npy");
+      done("zca", "apply", "--device", "cpu", "--with", dir.resolve(name + ".safetensors"), "--data", SOME, "--batch", "7", "--out", out);
+      white[name.charAt(0) - 'a'] = values(out, DType.F32);
+    }
+    assertThat(white[0]).containsExactly(white[1], within(2e-4));
+  }
+
+  @Test
+  void thereAndBack() throws IOException {
+    double[] rows = pixels(SOME);
+    for (String kind : List.of("zca", "pca")) {
+      Path fit = dir.resolve(kind + ".safetensors");
+      done("zca", "fit", "--device", "cpu", "--kind", kind, "--eps", "0.1", "--data", SOME, "--out", fit, "--batch", "100");
+      Path white = dir.resolve(kind + "-white.safetensors");
+      String shape = kind.equals("zca") ? "[500, 28, 28]" : "[500, 499]";
+      assertThat(done("zca", "apply", "--device", "cpu", "--with", fit, "--data", SOME, "--out", white).out())
+          .startsWith(white + ": F32 " + shape + ", white; ");
+      Path back = dir.resolve(kind + "-back.npy");
+      done("zca", "apply", "--device", "cpu", "--with", fit, "--data", white + ":white", "--inverse", "--out", back);
+      assertThat(values(back, DType.F32)).containsExactly(rows, within(1e-4));
+      // The mark of the file lets nobody replace it here, and the fit only on request.
+      assertThat(run("zca", "apply", "--with", fit, "--data", SOME, "--out", white).err()).contains("is there already");
+      assertThat(run("zca", "fit", "--data", SOME, "--out", fit).err()).contains("is there already");
+      done("zca", "fit", "--device", "cpu", "--data", SOME, "--out", fit, "--force");
+    }
+  }
+
+  @Test
+  void epsilonAndRank() throws IOException {
+    JsonNode keras = json(done("zca", "fit", "--device", "cpu", "--data", SOME, "--eps", "keras:1e-6", "--out", dir.resolve("k.safetensors"), "--json"));
+    assertThat(keras.get("ddof").asInt()).as("as Keras divides").isZero();
+    assertThat(keras.get("epsilonForm").asText()).isEqualTo("on the singular value");
+    JsonNode some = json(done("zca", "fit", "--device", "cpu", "--data", SOME, "--kind", "pca", "--rank", "10", "--out", dir.resolve("r.safetensors"),
+        "--json"));
+    assertThat(some.get("rank").asInt()).isEqualTo(10);
+    // As few components as have 90 % of the variance, of the spectrum that the report of all of them gives: see PCA(0.9) of scikit-learn.
+    JsonNode share = json(done("zca", "fit", "--device", "cpu", "--data", SOME, "--kind", "pca", "--rank", "0.9", "--out",
+        dir.resolve("s.safetensors"), "--json"));
+    assertThat(share.get("rank").asInt()).isBetween(50, 100);
+    assertThat(share.get("epsilonForm").asText()).isEqualTo("0.000001 of the mean eigenvalue");
+  }
+
+  @Test
+  void pageOfImages() throws IOException {
+    Path page = dir.resolve("zca.html");
+    done("zca", "report", "--device", "cpu", "--with", fit("--eps", "0.1"), "--data", SOME, "--html", page);
+    String html = Files.readString(page);
+    assertThat(html).doesNotContain("http").contains("<h2>Spectrum</h2>", "polyline class=before", "polyline class=after", "<h2>Filters</h2>");
+    List<BufferedImage> pictures = Pattern.compile("base64,([^\"]+)").matcher(html).results().map(ZcaTest::picture).toList();
+    assertThat(pictures).extracting(BufferedImage::getWidth).containsExactly(196, 196, 231, 231, 231);
+    assertThat(pictures).extracting(BufferedImage::getHeight).containsExactly(196, 196, 115, 115, 115);
+    // The first image is the first one shown: scaled from 0 to 1, as the data are.
+    double[] rows = pixels(SOME);
+    for (int i = 0; i < D; i++) {
+      assertThat(pictures.get(2).getRGB(i % 28, i / 28) & 0xff).isEqualTo((int) Math.round(rows[i] * 255));
+    }
+    done("zca", "report", "--device", "cpu", "--with", fit("--kind", "pca", "--force"), "--data", SOME, "--html", page);
+    assertThat(Files.readString(page)).contains("The first components");
+  }
+
+  private static BufferedImage picture(MatchResult match) {
+    try {
+      return ImageIO.read(new ByteArrayInputStream(Base64.getDecoder().decode(match.group(1))));
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /// The row that is not finite is named, and nothing is left behind.
+  @Test
+  void rowsThatCannotBeTaken() throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * 3 * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < 12; i++) {
+      bytes.putFloat(i == 7 ? Float.NaN : i * i);
+    }
+    Path file = Files.write(dir.resolve("rows.f32"), bytes.array());
+    Path out = dir.resolve("x.safetensors");
+    CommandRun nan = run("zca", "fit", "--device", "cpu", "--data", file + ":3", "--batch", "2", "--out", out);
+    assertThat(nan.err()).contains("tensorseed: " + file + ":3: row 2 has NaN as feature 1");
+    assertThat(nan.code()).isEqualTo(2);
+    Files.write(file, Arrays.copyOf(bytes.array(), 12));
+    assertThat(run("zca", "fit", "--device", "cpu", "--data", file + ":3", "--out", out).err()).contains(file + ":3: 1 row is too few");
+    Files.write(file, new byte[0]);
+    assertThat(run("zca", "fit", "--device", "cpu", "--data", file + ":3", "--out", out).err()).contains("has no rows");
+    assertThat(dir).isDirectoryNotContaining("glob:**{x.safetensors,.tensorseed*}");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', textBlock = """
+      fit --data IMAGES                                          | --out
+      fit --out OUT                                              | --data
+      fit --data none.npy --out OUT                              | none.npy: no such file
+      fit --data pom.xml --out OUT                               | is no npy, safetensors or IDX file
+      fit --data IMAGES --out x.npy                              | --out x.npy: it must end in .safetensors
+      fit --data IMAGES --out pom.xml/x.safetensors              | pom.xml
+      fit --data IMAGES --out OUT --eps -1                       | --eps -1: epsilon = -1.0: it is finite and not negative
+      fit --data IMAGES --out OUT --eps keras:x                  | --eps keras:x: give a number
+      fit --data IMAGES --out OUT --eps kera:1                   | give a number, as in 0.1, relative:S, keras:E, sums:E or auto
+      fit --data IMAGES --out OUT --rank 0                       | --rank 0: rank = 0: at least 1 component is kept
+      fit --data IMAGES --out OUT --rank 1.5                     | --rank 1.5: share of the variance = 1.5
+      fit --data IMAGES --out OUT --rank many                    | --rank many: give a number of components
+      fit --data IMAGES --out OUT --ddof 2                       | --ddof 2: it is 1
+      fit --data IMAGES --out OUT --kind zcs                     | --kind zcs: it is zca or pca
+      fit --data IMAGES --out OUT --precision f16                | --precision f16: it is
+      fit --data IMAGES --out OUT --side both                    | --side both: it is auto or covariance or gram
+      fit --data IMAGES --out OUT --shrinkage lw                 | --shrinkage lw: it is none or ledoit-wolf
+      fit --data IMAGES --out OUT --batch 0                      | --batch 0: give at least 1 row
+      fit --data IMAGES --out OUT --threads 0                    | give 1 to 1024
+      fit --data IMAGES --out OUT --device cuda:0,cuda:1         | cuda
+      fit --data IMAGES --out examples/none/x.safetensors        | examples/none
+      apply --data IMAGES --out OUT                              | --with
+      apply --with none.safetensors --data IMAGES --out OUT      | none.safetensors: no such file
+      apply --with pom.xml --data IMAGES --out OUT               | pom.xml
+      apply --with IMAGES --data IMAGES --out OUT                | images-idx3-ubyte.gz
+      report --with FIT --data IMAGES --html pom.xml             | pom.xml is there already
+      report --with FIT --data LABELS --html x.html              | has no rows of features
+      apply --with FIT --data IMAGES --out IMAGES                | is there already
+      apply --with FIT --data IMAGES --out FIT                   | is there already
+      apply --with FIT --data IMAGES --out x.bin                 | must end in .safetensors or .npy
+      apply --with FIT --data FIT:mean --out OUT                 | has no rows of features
+      apply --with FIT --data OTHER:4 --out OUT                  | has rows of 4 features
+      report --with FIT --data OTHER:4 --html x.html             | give rows like those that it was fitted to
+      apply --with CUT --data IMAGES --out OUT                   | CUT
+      apply --with FOREIGN --data IMAGES --out OUT               | FOREIGN
+      fit --data FIT --out OUT                                   | tensors; say which, as in
+      frobnicate                                                 | frobnicate
+      """)
+  void wrongInputIsNamedAndNothingIsWritten(String line, String expected) throws IOException {
+    Path fit = fit("--eps", "0.1");
+    Path other = Files.write(dir.resolve("other"), new byte[64]);
+    byte[] bytes = Files.readAllBytes(fit);
+    Path cut = Files.write(dir.resolve("cut.safetensors"), Arrays.copyOf(bytes, bytes.length - 8));
+    Path foreign = dir.resolve("foreign.safetensors");
+    done("init", "--tensor", "mean:F64[784]=zeros()", "--out", foreign, "--device", "cpu");
+    Map<String, Path> names = Map.of("IMAGES", SOME, "LABELS", Path.of("examples/fashion-mnist-500-labels-idx1-ubyte.gz"), "FIT", fit,
+        "OTHER", other, "CUT", cut, "FOREIGN", foreign, "OUT", dir.resolve("out.safetensors"));
+    String text = line.strip();
+    for (Map.Entry<String, Path> name : names.entrySet()) {
+      text = text.replaceAll("\\b" + name.getKey() + "\\b", name.getValue().toString());
+    }
+    List<Path> before = list();
+    CommandRun run = run((Object[]) ("zca " + text).split(" +", -1));
+    assertThat(run.code()).as(run.err()).isEqualTo(2);
+    assertThat(run.out()).isEmpty();
+    assertThat(run.err()).contains("tensorseed: ").contains(names.containsKey(expected) ? String.valueOf(names.get(expected)) : expected)
+        .doesNotContain("\tat ").doesNotContain("Exception").doesNotContain("internal error");
+    assertThat(list()).isEqualTo(before);
+    assertThat(Path.of("x.html")).doesNotExist();
+    assertThat(Path.of("x.npy")).doesNotExist();
+  }
+
+  private List<Path> list() throws IOException {
+    try (Stream<Path> files = Files.list(dir)) {
+      return files.sorted().toList();
+    }
+  }
+
+  @Test
+  void helpTeaches() {
+    assertThat(done("zca", "--help").out()).contains("zca apply --with zca.safetensors");
+    for (String command : List.of("fit", "apply", "report")) {
+      assertThat(done("zca", command, "--help").out()).contains("Example").contains("tensorseed zca " + command + " --");
+    }
   }
 }
