@@ -89,7 +89,7 @@ class CudaLinearAlgebraTest {
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
     assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
         .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "everyRowComesOnceAndInOrder")
-        .hasSize(29);
+        .hasSize(30);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
