@@ -2,6 +2,7 @@ package io.github.tensorseed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.tensorseed.cli.CommandRun;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.net.URI;
@@ -51,6 +52,18 @@ class ReadmeTest {
     run(examples().get(2).substring(0, call)
         + "public class Example { public static void main(String[] args) { Initializer i = " + examples().get(2).substring(call)
         + "if (!i.resolve(Shape.of(2)).toString().equals(\"checkered(0.5)\")) throw new AssertionError(i); }}");
+  }
+
+  /// In a folder of its own, where the README has target.
+  @Test
+  void whiteningRuns(@TempDir Path target) throws IOException {
+    List<String> lines = Pattern.compile("(?m)^ {4}tensorseed (zca .*)$").matcher(Files.readString(Path.of("README.md"))).results()
+        .map((MatchResult match) -> match.group(1).replace("target/", target + "/")).toList();
+    assertThat(lines).hasSizeGreaterThanOrEqualTo(3);
+    for (String line : lines) {
+      CommandRun run = CommandRun.of(line.split(" +", -1));
+      assertThat(run.code()).as(line + "\n" + run.err()).isZero();
+    }
   }
 
   private static List<String> examples() throws IOException {

@@ -118,8 +118,8 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     page.append("<text x=%d y=%d>1</text><text x=%d y=%d text-anchor=end>%s</text>\n".formatted(MARGIN, CHART_HEIGHT - 6, CHART_WIDTH - 8,
         CHART_HEIGHT - 6, Units.count(spectrum.before.length)));
     if (added() > 0 && added() >= Math.pow(10, axis.least) && added() <= Math.pow(10, axis.most)) {
-      page.append(String.format(Locale.ROOT, "<line class=epsilon x1=%d x2=%d y1=%.1f y2=%3$.1f /><text class=epsilon x=%2$d y=%4$.1f"
-          + " text-anchor=end>epsilon</text>%n", MARGIN, CHART_WIDTH - 8, axis.y(added()), axis.y(added()) - 4));
+      page.append(String.format(Locale.ROOT, "<line class=epsilon x1=%d x2=%d y1=%.1f y2=%3$.1f /><text x=%4$d y=%5$.1f>epsilon</text>%n",
+          MARGIN, CHART_WIDTH - 8, axis.y(added()), MARGIN + 6, axis.y(added()) - 4));
     }
     line(page, "before", axis, positive);
     line(page, "after", axis, whitened);

@@ -27,6 +27,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -211,6 +212,14 @@ class ZcaTest {
     assertThat(kept / variance).isCloseTo(1, within(1e-4));
   }
 
+  /// The images of the examples, fitted once.
+  @TempDir static Path shared;
+
+  @BeforeAll
+  static void fitImages() {
+    done("zca", "fit", "--device", "cpu", "--data", SOME, "--eps", "0.1", "--out", shared.resolve("zca.safetensors"));
+  }
+
   private Path fit(Object... more) {
     Path fit = dir.resolve("zca.safetensors");
     done(Stream.concat(Stream.of("zca", "fit", "--device", "cpu", "--data", SOME, "--out", fit), Stream.of(more)).toArray());
@@ -279,7 +288,7 @@ class ZcaTest {
   @Test
   void pageOfImages() throws IOException {
     Path page = dir.resolve("zca.html");
-    done("zca", "report", "--device", "cpu", "--with", fit("--eps", "0.1"), "--data", SOME, "--html", page);
+    done("zca", "report", "--device", "cpu", "--with", shared.resolve("zca.safetensors"), "--data", SOME, "--html", page);
     String html = Files.readString(page);
     assertThat(html).doesNotContain("http").contains("<h2>Spectrum</h2>", "polyline class=before", "polyline class=after", "<h2>Filters</h2>");
     List<BufferedImage> pictures = Pattern.compile("base64,([^\"]+)").matcher(html).results().map(ZcaTest::picture).toList();
@@ -290,7 +299,7 @@ class ZcaTest {
     for (int i = 0; i < D; i++) {
       assertThat(pictures.get(2).getRGB(i % 28, i / 28) & 0xff).isEqualTo((int) Math.round(rows[i] * 255));
     }
-    done("zca", "report", "--device", "cpu", "--with", fit("--kind", "pca", "--force"), "--data", SOME, "--html", page);
+    done("zca", "report", "--device", "cpu", "--with", fit("--kind", "pca"), "--data", SOME, "--html", page);
     assertThat(Files.readString(page)).contains("The first components");
   }
 
@@ -362,7 +371,7 @@ class ZcaTest {
       frobnicate                                                 | frobnicate
       """)
   void wrongInputIsNamedAndNothingIsWritten(String line, String expected) throws IOException {
-    Path fit = fit("--eps", "0.1");
+    Path fit = shared.resolve("zca.safetensors");
     Path other = Files.write(dir.resolve("other"), new byte[64]);
     byte[] bytes = Files.readAllBytes(fit);
     Path cut = Files.write(dir.resolve("cut.safetensors"), Arrays.copyOf(bytes, bytes.length - 8));
