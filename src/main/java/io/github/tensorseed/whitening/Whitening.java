@@ -6,7 +6,10 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// The linear map that makes data white: y = W (x - mean) has the identity for its covariance, as far as epsilon lets it.
@@ -181,6 +184,23 @@ public final class Whitening implements AutoCloseable {
       scales.copyFrom(factors);
       device.linearAlgebra().dgmm(scales, rows);
     }
+  }
+
+  /// Reads a whitening that was saved, whatever device it was fitted on.
+  ///
+  /// @throws IOException if the file is damaged or no such, with the rule
+  public static Whitening load(Path file, Device device) throws IOException {
+    return WhiteningFile.load(file, device);
+  }
+
+  /// Writes a safetensors file: `mean` and `eigenvalues` of d numbers, and `matrix`, d x d or rank x d, or for ZCA of the Gram side
+  /// `vectors`, rank x d, as they were computed; [Origin] is in its metadata. It appears when it is complete.
+  ///
+  /// @param metadata more of it, as of the data, under keys that begin with `tensorseed.`
+  /// @param force replaces a file that we wrote
+  /// @throws IOException if the file is there already or cannot be written, with the reason and the remedy
+  public void save(Path file, Map<String, String> metadata, boolean force) throws IOException {
+    WhiteningFile.save(this, file, metadata, force);
   }
 
   public Kind kind() {

@@ -10,6 +10,7 @@ import io.github.tensorseed.whitening.BatchesContract;
 import io.github.tensorseed.whitening.ConventionContract;
 import io.github.tensorseed.whitening.ScatterContract;
 import io.github.tensorseed.whitening.WhiteningContract;
+import io.github.tensorseed.whitening.WhiteningFileContract;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +55,12 @@ class CudaLinearAlgebraTest {
     }
   }
 
+  private static final class FilesOnGpu extends WhiteningFileContract {
+    FilesOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
   /// A program that holds a GPU to the contracts.
   static final class OnGpu {
     private OnGpu() {}
@@ -64,6 +71,7 @@ class CudaLinearAlgebraTest {
       run(BatchesContract.class, BatchesOnGpu::new);
       run(ScatterContract.class, ScatterOnGpu::new);
       run(ConventionContract.class, ConventionsOnGpu::new);
+      run(WhiteningFileContract.class, FilesOnGpu::new);
     }
 
     private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
@@ -88,8 +96,8 @@ class CudaLinearAlgebraTest {
     Fork fork = Fork.emulated(mode + ",report=" + report, OnGpu.class);
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
     assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
-        .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "everyRowComesOnceAndInOrder")
-        .hasSize(30);
+        .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "whatIsSavedComesBack", "everyRowComesOnceAndInOrder")
+        .hasSize(32);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
