@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Whether data larger than memory are whitened in little of it: 20 GB of rows, and 500 rows of 200,000 features, each fitted and applied in a
 # process of at most 1 GB of memory of its own (RssAnon). Needs the built command and 42 GB under target, which it gives back.
-#   benchmarks/big-files.sh [FEATURES]    of the 20 GB; the time grows with them
+#   benchmarks/big-files.sh [FEATURES [THREADS]]
+# FEATURES of the 20 GB, with which the time grows; THREADS of BLAS, of which fewer are faster where others use the cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tensorseed=target/tensorseed/bin/tensorseed
 [ -x $tensorseed ] || { echo "build it first: mvn -q -DskipTests package" >&2; exit 2; }
 features=${1:-256}
+threads=${2:-$(nproc)}
 rows=$((20000000000 / 4 / features))
 limit=1000000 # kB
 dir=target/big-files
@@ -32,9 +34,9 @@ within_limit() {
 }
 
 $tensorseed init --tensor "x:F32[$rows,$features]=normal(0, 1)" --device cpu --out $dir/tall.npy
-within_limit $tensorseed zca fit --device cpu --data $dir/tall.npy --out $dir/tall.safetensors
-within_limit $tensorseed zca apply --device cpu --with $dir/tall.safetensors --data $dir/tall.npy --out $dir/white.npy
+within_limit $tensorseed zca fit --device cpu --threads $threads --data $dir/tall.npy --out $dir/tall.safetensors
+within_limit $tensorseed zca apply --device cpu --threads $threads --with $dir/tall.safetensors --data $dir/tall.npy --out $dir/white.npy
 rm $dir/tall.npy $dir/white.npy
 $tensorseed init --tensor 'x:F32[500,200000]=normal(0, 1)' --device cpu --out $dir/wide.npy
-within_limit $tensorseed zca fit --device cpu --data $dir/wide.npy --out $dir/wide.safetensors
-within_limit $tensorseed zca apply --device cpu --with $dir/wide.safetensors --data $dir/wide.npy --out $dir/white.npy
+within_limit $tensorseed zca fit --device cpu --threads $threads --data $dir/wide.npy --out $dir/wide.safetensors
+within_limit $tensorseed zca apply --device cpu --threads $threads --with $dir/wide.safetensors --data $dir/wide.npy --out $dir/white.npy

@@ -153,8 +153,8 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     for (int y = 0; y < n; y++) {
       for (int x = 0; x < n; x++) {
         double part = greatest > 0 ? matrix[y * n + x] / greatest : 0;
-        double pale = 1 - Math.abs(part);
-        picture.set(x, y, part < 0 ? 0.13 + 0.87 * pale : 0.7 + 0.3 * pale, 0.25 * (1 - pale) + pale, part < 0 ? 0.67 + 0.33 * pale : 0.17 + 0.83 * pale);
+        double strength = Math.abs(part);
+        picture.set(x, y, 1 - (part < 0 ? 0.87 : 0.3) * strength, 1 - 0.8 * strength, 1 - (part < 0 ? 0.33 : 0.83) * strength);
       }
     }
     figure(page, picture, name + ", from " + number(-greatest) + " to " + number(greatest));
@@ -172,8 +172,8 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
       figure(page, grid(after.rows(), shape, (_, value) -> 0.5 + value / (2 * usual)), "after, grey is 0 and white " + number(usual));
     }
     page.append("</div>\n<h2>Filters</h2>\n<p>").append(whitening.kind() == Whitening.Kind.PCA
-        ? "The first components, each on its own scale, by the root of each weight." : "What a white pixel is made of, for pixels from everywhere in the image, each on its own scale, by the root of each weight.")
-        .append("</p>\n<div class=row>\n");
+        ? "The first components" : "What a white pixel is made of, for pixels from everywhere in the image")
+        .append(", each on its own scale, by the root of each weight.</p>\n<div class=row>\n");
     double[] greatest = filters.stream().mapToDouble(filter -> Arrays.stream(filter).map(Math::abs).max().orElse(0)).toArray();
     figure(page, grid(filters, shape, (i, value) ->
         0.5 + Math.signum(value) * Math.sqrt(Math.abs(value) / Math.max(greatest[i], Double.MIN_NORMAL)) / 2), "grey is 0");
@@ -186,7 +186,8 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
   }
 
   private static Png grid(List<double[]> images, ImageShape shape, Brightness brightness) {
-    Png picture = new Png(Math.min(COLUMNS, images.size()) * (shape.width() + 1) - 1, Math.ceilDiv(images.size(), COLUMNS) * (shape.height() + 1) - 1);
+    Png picture = new Png(Math.min(COLUMNS, images.size()) * (shape.width() + 1) - 1,
+        Math.ceilDiv(images.size(), COLUMNS) * (shape.height() + 1) - 1);
     for (int i = 0; i < images.size(); i++) {
       double[] values = images.get(i);
       for (int y = 0; y < shape.height(); y++) {
@@ -203,7 +204,7 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
   }
 
   private static void figure(StringBuilder page, Png picture, String caption) {
-    page.append("<figure><img width=").append(picture.width() * Math.max(1, WIDTH / picture.width())).append(" alt=\"").append(caption).append("\" src=\"").append(picture.dataUri()).append("\"><figcaption>").append(caption)
-        .append("</figcaption></figure>\n");
+    page.append("<figure><img width=%1$d alt=\"%2$s\" src=\"%3$s\"><figcaption>%2$s</figcaption></figure>\n".formatted(
+        picture.width() * Math.max(1, WIDTH / picture.width()), caption, picture.dataUri()));
   }
 }

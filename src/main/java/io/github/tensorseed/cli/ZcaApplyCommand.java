@@ -65,7 +65,8 @@ final class ZcaApplyCommand implements Callable<Integer> {
       Shape shape = given == taken ? file.shape() : Shape.of(file.rows(), given);
       write(file, device, whitening, given, new TensorFile.Entry(file.dtype(), shape));
       double seconds = (System.nanoTime() - started) * 1e-9;
-      Report report = new Report(out.toString(), with.toString(), rows.data, inverse, Shapes.list(shape), file.dtype().name(), device.name(), seconds);
+      Report report = new Report(out.toString(), with.toString(), rows.data, inverse, Shapes.list(shape), file.dtype().name(),
+          device.name(), seconds);
       spec.commandLine().getOut().println(json ? Json.text(report) : out + ": " + file.dtype() + " " + shape
           + (inverse ? ", back from white rows; " : ", white; ") + RowOptions.rate(file, seconds));
     }
@@ -82,7 +83,8 @@ final class ZcaApplyCommand implements Callable<Integer> {
 
   private void write(RowFile file, Device device, Whitening whitening, long width, TensorFile.Entry result) throws IOException {
     Map<String, TensorFile.Entry> tensors = Map.of(inverse ? "rows" : "white", result);
-    try (TensorFile written = TensorFile.create(out, new LinkedHashMap<>(tensors), Map.of("tensorseed.with", String.valueOf(with.getFileName())), false)) {
+    Map<String, String> metadata = Map.of("tensorseed.with", String.valueOf(with.getFileName()));
+    try (TensorFile written = TensorFile.create(out, new LinkedHashMap<>(tensors), metadata, false)) {
       try (Batches batches = rows.batches(file, device); Arena arena = Arena.ofConfined();
           Tensor all = device.allocate(file.dtype(), Shape.of(batches.shape().extent(0), width))) {
         MemorySegment host = arena.allocate(all.bytes(), Double.BYTES);

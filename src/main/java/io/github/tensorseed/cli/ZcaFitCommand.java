@@ -31,8 +31,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     footer = {
       "",
-      "The file has the tensors mean [d], eigenvalues [d] and matrix, or the parts of an operator where no d x d matrix could be, and says in its",
-      "metadata how it was made. Memory: d x d in double precision, as much again for the eigenvectors, and three batches.",
+      "The file has the tensors mean [d], eigenvalues [d] and matrix, or vectors where there is no d x d matrix, and says in its metadata how it",
+      "was made. Memory: d x d in double precision twice and three batches; of the Gram side the rows, rows x rows twice, and three batches.",
       "",
       "Examples:",
       "  tensorseed zca fit --data x.npy --out zca.safetensors",
@@ -52,16 +52,18 @@ final class ZcaFitCommand implements Callable<Integer> {
   String kind = "zca";
 
   @Option(names = "--eps", paramLabel = "E", defaultValue = "auto",
-      description = "What is added to each eigenvalue, so that directions of little variance are not blown up: a number; auto, 1e-6 times their"
-          + " mean; relative:S, S times their mean; keras:E, to the singular value as Keras does; sums:E, to those of the sum of products, as torchvision's"
-          + " recipe does. Default: ${DEFAULT-VALUE}.")
+      description = "What is added to each eigenvalue, so that directions of little variance are not blown up: a number; auto, 1e-6 times"
+          + " their mean; relative:S, S times their mean; keras:E, to the singular value as Keras does; sums:E, to the eigenvalue of the sum of"
+          + " products, as torchvision's recipe does. Default: ${DEFAULT-VALUE}.")
   String epsilon = "auto";
 
-  @Option(names = "--rank", paramLabel = "N|SHARE", description = "Keeps the N components of most variance, or as few as have this share of it,"
-      + " as in 0.99. Default: all that are more than rounding.")
+  @Option(names = "--rank", paramLabel = "N|SHARE",
+      description = "Keeps the N components of most variance, or as few as have this share of it, as in 0.99. Default: all that are more than"
+          + " rounding.")
   @Nullable String rank;
 
-  @Option(names = "--ddof", paramLabel = "0|1", description = "Divides by the number of rows less this. Default: 1; 0 with keras:E and sums:E.")
+  @Option(names = "--ddof", paramLabel = "0|1",
+      description = "Divides by the number of rows less this. Default: 1; 0 with keras:E and sums:E.")
   @Nullable Integer ddof;
 
   @Option(names = "--precision", paramLabel = "PRECISION", defaultValue = "default",
@@ -70,7 +72,8 @@ final class ZcaFitCommand implements Callable<Integer> {
   String precision = "default";
 
   @Option(names = "--side", paramLabel = "SIDE", defaultValue = "auto",
-      description = "covariance: features by features; gram: rows by rows, which are kept in memory; auto: the smaller. Default: ${DEFAULT-VALUE}.")
+      description = "covariance: features by features; gram: rows by rows, which are kept in memory; auto: the smaller."
+          + " Default: ${DEFAULT-VALUE}.")
   String side = "auto";
 
   @Option(names = "--shrinkage", paramLabel = "S", defaultValue = "none",
@@ -193,8 +196,10 @@ final class ZcaFitCommand implements Callable<Integer> {
     if (report.shrinkage > 0) {
       stdout.println("shrinkage: " + Units.number(report.shrinkage) + " of the covariance gave way to a multiple of the identity");
     }
-    stdout.println("error: an entry of the white covariance is within " + Units.number(report.errorBound) + ", as " + report.precision
-        + " precision goes");
+    if (report.precision.equals("f32")) {
+      stdout.println("precision f32: an entry of the white covariance may be off by " + Units.number(report.errorBound)
+          + (report.errorBound < 1 ? "" : ", and the components of least variance are noise; raise --eps, or take --precision default"));
+    }
     stdout.printf(Locale.ROOT, "%s for the rows, %.2f s in all, by %s%n", RowOptions.rate(file, report.secondsReading), report.seconds,
         report.library);
   }

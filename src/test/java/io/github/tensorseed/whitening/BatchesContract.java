@@ -51,7 +51,8 @@ public abstract class BatchesContract {
   void everyRowComesOnceAndInOrder() throws IOException {
     for (int batch : new int[] {1, 7, 500, N, N + 1, 0}) {
       List<Tensor> copies = new ArrayList<>();
-      try (RowFile rows = RowFile.open(file + ":" + D); Batches batches = batch == 0 ? Batches.open(rows, device) : Batches.open(rows, device, batch)) {
+      try (RowFile rows = RowFile.open(file + ":" + D);
+          Batches batches = batch == 0 ? Batches.open(rows, device) : Batches.open(rows, device, batch)) {
         assertThat(device.allocatedBytes()).isEqualTo((batch == 0 || batch >= N ? N : 2L * batch) * D * Float.BYTES);
         for (Tensor next; (next = batches.next()) != null; ) {
           assertThat(next.shape().extent(0)).isEqualTo(Math.min(batch == 0 ? N : batch, N - copies.size() * (long) batch));
