@@ -19,10 +19,13 @@ import org.jspecify.annotations.Nullable;
 /// - PCA: W = diag(f) V, components by falling eigenvalue; the greatest component of each eigenvector by magnitude is positive;
 /// - ZCA: W = V^T diag(f) V, of all such maps the one nearest to the identity.
 ///
-/// Eigenvalues of at most d 2^-52 l_max count as 0: where epsilon gives them no finite weight, their directions are left out.
+/// Eigenvalues of at most d 2^-52 l_max count as 0. Where epsilon is 0, their directions are left out: constant features, repeated ones and
+/// those that depend on others. So are, where products were computed in F32, those of at most 2^-24 max(4, sqrt(d)) l_max, which may be its
+/// rounding.
 ///
 /// Of the Gram side, which has no matrix of features by features, ZCA stays in two parts, y = c z + U^T diag(f - c) U z with z = x - mean, U
-/// the eigenvectors of the rows' span and c the weight of an eigenvalue of 0; PCA has the components of that span alone.
+/// the eigenvectors of the rows' span and c the weight of an eigenvalue of 0, or 0 where [Rank] leaves any out. PCA has the components of that
+/// span alone.
 ///
 /// - Precision: that of the covariance; what is asked for in another dtype is rounded once. [Origin#errorBound] is what the fit may be off.
 /// - Source: A. Kessy, A. Lewin, K. Strimmer, The American Statistician 72(4), 2018, doi:10.1080/00031305.2016.1277159.
@@ -104,7 +107,7 @@ public final class Whitening implements AutoCloseable {
 
   /// Fits the map to the rows that a covariance or a Gram side has seen. A Gram side gives its rows away by that.
   ///
-  /// @throws IllegalArgumentException if no direction would be left: all rows are equal, and epsilon is 0 of them
+  /// @throws IllegalArgumentException if no direction is left, since all rows are equal and epsilon is 0, or a share of nothing
   /// @throws IllegalStateException if there were not more rows than ddof
   public static Whitening fit(Scatter scatter, Options options) {
     Axes axes = switch (scatter) {
@@ -124,8 +127,8 @@ public final class Whitening implements AutoCloseable {
       double other = implicit && kept == all.length && axes.count() < kept ? all[kept - 1] : 0;
       double[] weights = Arrays.copyOf(all, Math.min(kept, axes.count()));
       if (weights.length == 0 && other == 0) {
-        throw new IllegalArgumentException("the " + scatter.rows() + " rows are all equal, and no direction of them has a variance to weigh"
-            + (implicit ? "" : " components by") + "; look at the data, or take ZCA with an absolute epsilon above 0");
+        throw new IllegalArgumentException("the " + scatter.rows() + " rows are all equal, and have no direction of any variance; look at the"
+            + " data, or take ZCA with an absolute epsilon above 0");
       }
       double greatest = Math.max(other, Arrays.stream(weights).max().orElse(0));
       double bound = greatest * greatest * Arrays.stream(eigenvalues).sum() * axes.rounding;
