@@ -95,6 +95,21 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
+  /// Writes `scale` times what `whole` has in this slice, as [Device#convert] does.
+  ///
+  /// @param whole a tensor of the same device with the elements of the whole logical tensor, in their order
+  /// @throws IllegalArgumentException if it has more or fewer
+  public void copyFrom(Tensor whole, double scale) {
+    if (whole.elements() != slice.whole().elements()) {
+      throw new IllegalArgumentException(whole + " has not the " + slice.whole().elements() + " elements of " + slice.whole());
+    }
+    slice.forEachRun(run -> {
+      Shape shape = Shape.of(run.count());
+      device.convert(device.view(whole, run.start() * whole.dtype.bytes(), shape), scale,
+          device.view(this, run.position() * dtype.bytes(), shape));
+    });
+  }
+
   private int arrayLength() {
     if (elements() > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException("a tensor of " + elements() + " elements does not fit an array; use Device.read");

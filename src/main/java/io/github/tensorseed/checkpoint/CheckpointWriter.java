@@ -96,6 +96,7 @@ public final class CheckpointWriter {
       requireMarked(config);
       texts.put(ShardLayout.CONFIG, config.getBytes(StandardCharsets.UTF_8));
     }
+    String algebra = algebra(layout.shards().stream().anyMatch(shard -> part.includes(shard) && shard.byLinearAlgebra()));
     List<String> written = new ArrayList<>();
     List<String> kept = new ArrayList<>();
     try (Target target = Target.open(directory, layout, part, texts)) {
@@ -108,12 +109,17 @@ public final class CheckpointWriter {
           progress.accept(shard.dataBytes());
         } else if (part.includes(shard)) {
           written.add(shard.file());
-          write(directory.resolve(shard.file()), target.temporary(shard.file()), false, shard);
+          write(directory.resolve(shard.file()), target.temporary(shard.file()), false, shard, algebra);
         }
       }
       target.finish();
     }
     return new Result(List.copyOf(written), List.copyOf(kept));
+  }
+
+  /// What does linear algebra here. Its libraries are loaded where they are needed alone, and before anything is written.
+  private String algebra(boolean needed) {
+    return needed ? Provenance.text(device.linearAlgebra()) : "";
   }
 
   /// A disk that is full after an hour is known to be too small at once.
@@ -144,7 +150,8 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed, device.generator());
-    writeAlone(file, force, shard.dataBytes(), temporary -> write(file, temporary, force, shard));
+    String algebra = algebra(shard.byLinearAlgebra());
+    writeAlone(file, force, shard.dataBytes(), temporary -> write(file, temporary, force, shard, algebra));
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
@@ -190,8 +197,8 @@ public final class CheckpointWriter {
     }
   }
 
-  private void write(Path file, Path temporary, boolean force, Shard shard) throws IOException {
-    write(file, temporary, force, shard.header(), shard.tensors(), shard.provenance().seed());
+  private void write(Path file, Path temporary, boolean force, Shard shard, String algebra) throws IOException {
+    write(file, temporary, force, shard.header(algebra), shard.tensors(), shard.provenance().seed());
   }
 
   private void write(Path file, Path temporary, boolean force, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
