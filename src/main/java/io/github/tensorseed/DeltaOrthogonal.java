@@ -79,7 +79,7 @@ public record DeltaOrthogonal(double gain, Fans.Layout layout) implements Initia
       } else {
         algebra.ger(1, position, device.view(rows, 0, map), device.view(all, 0, Shape.of(weight.kernel(), map.elements())));
       }
-      tensor.copyFrom(all, gain);
+      tensor.copyFrom(all, 0, gain);
     }
   }
 

@@ -53,10 +53,10 @@ public record Orthogonal(double gain, Fans.Layout layout) implements Initializer
       if (tall) {
         try (Tensor columns = device.allocate(DType.F64, shape)) {
           device.linearAlgebra().transpose(rows, columns);
-          tensor.copyFrom(columns, gain);
+          tensor.copyFrom(columns, 0, gain);
         }
       } else {
-        tensor.copyFrom(rows, gain);
+        tensor.copyFrom(rows, 0, gain);
       }
     }
   }

@@ -95,18 +95,22 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
-  /// Writes `scale` times what `whole` has in this slice, as [Device#convert] does.
+  /// Writes `scale` times the values of `part` where this slice has their elements, as [Device#convert] does.
   ///
-  /// @param whole a tensor of the same device with the elements of the whole logical tensor, in their order
-  /// @throws IllegalArgumentException if it has more or fewer
-  public void copyFrom(Tensor whole, double scale) {
-    if (whole.elements() != slice.whole().elements()) {
-      throw new IllegalArgumentException(whole + " has not the " + slice.whole().elements() + " elements of " + slice.whole());
+  /// @param part a tensor of the same device: elements `start`, `start + 1`, ... of the logical tensor
+  /// @throws IllegalArgumentException if the logical tensor has not as many
+  public void copyFrom(Tensor part, long start, double scale) {
+    long end = start + part.elements();
+    if (start < 0 || end > slice.whole().elements()) {
+      throw new IllegalArgumentException(part + " as elements " + start + " to " + end + " of a tensor of " + slice.whole().elements());
     }
     slice.forEachRun(run -> {
-      Shape shape = Shape.of(run.count());
-      device.convert(device.view(whole, run.start() * whole.dtype.bytes(), shape), scale,
-          device.view(this, run.position() * dtype.bytes(), shape));
+      long from = Math.max(start, run.start());
+      Shape shape = Shape.of(Math.max(0, Math.min(end, run.start() + run.count()) - from));
+      if (shape.elements() > 0) {
+        device.convert(device.view(part, (from - start) * part.dtype.bytes(), shape), scale,
+            device.view(this, (run.position() + from - run.start()) * dtype.bytes(), shape));
+      }
     });
   }
 

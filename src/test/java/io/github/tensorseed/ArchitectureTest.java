@@ -25,8 +25,8 @@ class ArchitectureTest {
       "device", Set.of("cpu", "cuda"),
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
-      "model", Set.of("checkpoint"),
-      "cli", Set.of("cpu", "device", "checkpoint", "model"));
+      "model", Set.of("checkpoint", "whitening"),
+      "cli", Set.of("cpu", "device", "checkpoint", "model", "whitening"));
 
   @Test
   void packagesUseWhatTheyMay() {

@@ -99,7 +99,6 @@ class OrthogonalTest {
         for (int i = 0; i < values.length; i++) {
           worst = Math.max(worst, Math.abs(values[i] - (i / n == i % n ? 1 : 0)));
         }
-        System.out.println("largest |" + (op == LinearAlgebra.Op.N ? "Q Q^T" : "Q^T Q") + " - I| at " + n + ": " + worst);
         assertThat(worst).isLessThanOrEqualTo(1e-5);
       }
     }

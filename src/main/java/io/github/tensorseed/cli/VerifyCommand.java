@@ -5,11 +5,12 @@ import io.github.tensorseed.checkpoint.Checkpoint;
 import io.github.tensorseed.checkpoint.Printable;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.Verification;
+import io.github.tensorseed.whitening.DataFiles;
+import io.github.tensorseed.whitening.FromData;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,17 +40,24 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Mixin DeviceOptions device = new DeviceOptions();
 
+  @Option(names = "--data", paramLabel = "[NAME=]FILE",
+      description = "Where the data is that initializers such as zca('NAME') look at; without NAME for all of them. May be repeated. Default: where"
+          + " it was, relative paths from the working folder on.")
+  List<String> data = List.of();
+
   @Option(names = "--json", description = "Reports in JSON.")
   boolean json;
 
   @Override
   public Integer call() throws IOException {
     Verification verification;
+    DataFiles files = DataFiles.of(data);
     try (Checkpoint checkpoint = Checkpoint.open(path);
         Device opened = device.open();
         Progress progress = new Progress("verify", checkpoint.tensors().stream().mapToLong(StoredTensor::bytes).sum())) {
-      verification = Verification.of(checkpoint, Map.of(), opened, device.threads(), progress);
+      verification = Verification.of(checkpoint, FromData.definitions(files), opened, device.threads(), progress);
     }
+    files.requireAllAsked();
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(Json.text(verification));
