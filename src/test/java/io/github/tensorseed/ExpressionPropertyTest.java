@@ -29,9 +29,20 @@ class ExpressionPropertyTest {
       "he_uniform(in, leaky_relu, a=sqrt(5))", "lecun_uniform(layout=article)", "var_scaling_uniform_fan_avg", "identity(-2)",
       "dirac(groups=2, layout=oihw)", "sparse(0.9, std=0.01)", "zero_init", "bilinear(hwio)", "lstm_bias(forget=1)",
       "siren(w0=30, first=true)", "mamba_a_log", "mamba_dt(0.001, 0.1)", "stft(imag, window=hamming, scaling=spectrum, periodic=true)",
-      "xavier_legacy", "orthogonal(gain=sqrt(2), layout=hwio)", "delta_orthogonal", "ones with row(0) = log(10) with row(1) = -(2^-3)");
+      "normal('0', \"a b\")", "he_normal(fan=x.npy:w.1)", "zeros(/a/b, ../c)", "xavier_legacy", "orthogonal(gain=sqrt(2), layout=hwio)", "delta_orthogonal", "ones with row(0) = log(10) with row(1) = -(2^-3)");
 
   private static final String ALPHABET = "()=,+-*/^._ \n\t\u0000\"'\\é\ud83d09aezwithrow1E";
+
+  /// Any text without one kind of quotes stands between the others, and comes back.
+  @Property(tries = 5000, edgeCases = EdgeCasesMode.NONE)
+  void quotedTexts(@ForAll String text) {
+    Map<String, Expression.Definition> own = Map.of("own(text)", (arguments, _) -> Initializer.named(
+        "own(" + Arguments.quoted(arguments.text("text")) + ")", Initializers.zeros()));
+    String clean = text.replace("'", "");
+    String printed = Expression.parse("own('" + clean + "')", own).resolve(Shape.of(1)).toString();
+    assertThat(printed).isEqualTo("own('" + clean + "')");
+    assertThat(Expression.parse(printed, own)).hasToString(printed);
+  }
 
   private static Scope scope(Random random) {
     return new Scope(SHAPES.get(random.nextInt(SHAPES.size())), LAYOUTS.get(random.nextInt(LAYOUTS.size())),

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.Fork;
 import io.github.tensorseed.LinearAlgebraContract;
+import io.github.tensorseed.whitening.InitializersFromDataContract;
 import io.github.tensorseed.whitening.WhiteningContract;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The contracts of linear algebra and whitening on JCublas2 and JCusolverDn, over the stand-ins of the emulated driver.
+/// The contracts of linear algebra, whitening and initializers from data on JCublas2 and JCusolverDn, over the stand-ins of the emulated driver.
 @Execution(ExecutionMode.CONCURRENT)
 class CudaLinearAlgebraTest {
   private static final class AlgebraOnGpu extends LinearAlgebraContract {
@@ -33,13 +34,20 @@ class CudaLinearAlgebraTest {
     }
   }
 
-  /// A program that holds a GPU to both contracts.
+  private static final class FromDataOnGpu extends InitializersFromDataContract {
+    FromDataOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  /// A program that holds a GPU to the contracts.
   static final class OnGpu {
     private OnGpu() {}
 
     public static void main(String[] arguments) throws Exception {
       run(LinearAlgebraContract.class, AlgebraOnGpu::new);
       run(WhiteningContract.class, WhiteningOnGpu::new);
+      run(InitializersFromDataContract.class, FromDataOnGpu::new);
     }
 
     private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
@@ -63,8 +71,9 @@ class CudaLinearAlgebraTest {
     Path report = dir.resolve("report.json");
     Fork fork = Fork.emulated(mode + ",report=" + report, OnGpu.class);
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
-    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
-        .hasSize(12);
+    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance",
+            "everyDeviceIsNearTheHost")
+        .hasSize(20);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());

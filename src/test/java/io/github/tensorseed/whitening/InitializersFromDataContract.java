@@ -75,7 +75,7 @@ public abstract class InitializersFromDataContract {
   }
 
   /// Writes an npy file of F32.
-  static Path npy(Path file, double[] values, int... shape) throws IOException {
+  public static Path npy(Path file, double[] values, int... shape) throws IOException {
     String extents = Arrays.stream(shape).mapToObj(extent -> extent + ",").reduce("", String::concat);
     String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + extents + "), }";
     header += " ".repeat(63 - (10 + header.length()) % 64) + "\n";
