@@ -125,6 +125,10 @@ void Control::applyOne(const std::string& option) {
     options.driver = static_cast<int>(number(option, value));
   } else if (name == "sm") {
     options.sm = static_cast<int>(number(option, value));
+  } else if (name == "info") {
+    options.info = static_cast<int>(number(option, value));
+  } else if (name == "error") {
+    options.error = number(option, value) * 1e-6;
   } else if (name == "log") {
     options.log = value;
   } else if (name == "report") {
@@ -142,7 +146,7 @@ void Control::applyOne(const std::string& option) {
     }
     injections.push_back({plain(value.substr(0, call)), number1, static_cast<Code>(number2)});
   } else {
-    refuse(option, "known are eager, lazy, random:SEED, devices=, memory=, driver=, sm=, fail=, log= and report=");
+    refuse(option, "known are eager, lazy, random:SEED, devices=, memory=, driver=, sm=, info=, error= (in millionths), fail=, log= and report=");
   }
 }
 

@@ -21,6 +21,9 @@ struct Options {
   int driver = 11070;
   // Compute capability times ten.
   int sm = 80;
+  // What decompositions of cuSOLVER say in their info besides what LAPACK does, and what is added to a number of their result.
+  int info = 0;
+  double error = 0;
   std::string log;
   std::string report;
 };

@@ -109,7 +109,7 @@ public final class FillTable {
         FillBenchmark.ELEMENTS / median(result, "row"), FillBenchmark.FLOOR_BYTES / 4 / median(result, "floor"));
   }
 
-  private static double median(BenchmarkResult result, String counter) {
+  static double median(BenchmarkResult result, String counter) {
     double[] nanos = result.getIterationResults().stream()
         .mapToDouble((IterationResult iteration) -> Objects.requireNonNull(iteration.getSecondaryResults().get(counter)).getScore())
         .sorted().toArray();

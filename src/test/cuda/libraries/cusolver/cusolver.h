@@ -19,16 +19,22 @@ class Routine : public emulator::Routine {
 
   // The routine itself, which gets the place of LAPACK's answer. The workspace must be as large as the library has asked for, and holds
   // nothing that lasts.
+  //
+  // The options may have it fail by its info, or be wrong without a word: the last number of the result is off then.
   template <class T>
-  void solve(Address workspace, int available, int needed, Address info, const std::function<void(int*)>& body) const {
+  void solve(Span<T> result, Address workspace, int available, int needed, Address info, const std::function<void(int*)>& body) const {
     require(available >= needed, "a workspace smaller than bufferSize says");
     Span<T> work = span<T>(workspace, available);
     Span<int> answer = span<int>(info, 1);
+    emulator::Options options = Driver::get().control.options;
     submit([=] {
       work.poison();
       int code = 0;
       body(&code);
-      *answer.get() = code;
+      *answer.get() = options.info == 0 ? code : options.info;
+      if (options.error != 0 && result.count != 0) {
+        result.get()[result.count - 1] += static_cast<T>(options.error);
+      }
     });
   }
 };

@@ -16,7 +16,7 @@ ENTRY ROUTINE(syevd)(Handle handle, int vectors, int uplo, int n, Address a, int
     routine.requireBinary(vectors);
     auto matrix = routine.matrix<REAL>(a, n, n, lda);
     auto values = routine.span<REAL>(w, n);
-    routine.solve<REAL>(work, lwork, workspace(n, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(n, n), info, [=](int* code) {
       char job = vectors == 1 ? 'V' : 'N';
       char fill = lapackFill(uplo);
       long order = n;
@@ -43,7 +43,7 @@ ENTRY ROUTINE(geqrf)(Handle handle, int m, int n, Address a, int lda, Address ta
     requireGeneral(routine, m, n, lda);
     auto matrix = routine.matrix<REAL>(a, m, n, lda);
     auto factors = routine.span<REAL>(tau, std::min(m, n));
-    routine.solve<REAL>(work, lwork, workspace(m, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(m, n), info, [=](int* code) {
       Workspace<REAL> own(n);
       lapack<REAL>("geqrf", &m, &n, matrix.get(), &lda, factors.get(), own.data(), own.size(), code);
     });
@@ -64,7 +64,7 @@ ENTRY ROUTINE(orgqr)(Handle handle, int m, int n, int k, Address a, int lda, Add
     routine.require(n <= m && k >= 0 && k <= n, "m >= n >= k does not hold");
     auto matrix = routine.matrix<REAL>(a, m, n, lda);
     auto factors = routine.span<REAL>(tau, k);
-    routine.solve<REAL>(work, lwork, workspace(m, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(m, n), info, [=](int* code) {
       Workspace<REAL> own(n);
       lapack<REAL>("orgqr", &m, &n, &k, matrix.get(), &lda, factors.get(), own.data(), own.size(), code);
     });
@@ -87,7 +87,7 @@ ENTRY ROUTINE(ormqr)(Handle handle, int side, int trans, int m, int n, int k, Ad
     auto reflectors = routine.matrix<REAL>(a, side == 0 ? m : n, k, lda);
     auto factors = routine.span<REAL>(tau, k);
     auto matrix = routine.matrix<REAL>(c, m, n, ldc);
-    routine.solve<REAL>(work, lwork, workspace(m, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(m, n), info, [=](int* code) {
       char from = side == 0 ? 'L' : 'R';
       char operation = lapackOperation(trans);
       Workspace<REAL> own(std::max(m, n));
@@ -116,7 +116,7 @@ ENTRY ROUTINE(gesvd)(Handle handle, signed char jobu, signed char jobvt, int m, 
     auto values = routine.span<REAL>(s, n);
     auto left = jobu == 'A' || jobu == 'S' ? routine.matrix<REAL>(u, m, jobu == 'A' ? m : n, ldu) : routine.span<REAL>(0, 0);
     auto right = jobvt == 'A' || jobvt == 'S' ? routine.matrix<REAL>(vt, n, n, ldvt) : routine.span<REAL>(0, 0);
-    routine.solve<REAL>(work, lwork, workspace(m, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(m, n), info, [=](int* code) {
       Workspace<REAL> own(5L * m + n);
       int leadingU = std::max(1, ldu);
       int leadingVt = std::max(1, ldvt);
@@ -138,7 +138,7 @@ ENTRY ROUTINE(potrf)(Handle handle, int uplo, int n, Address a, int lda, Address
   return run(NAME(potrf), handle, [&](Routine& routine) {
     requireSymmetric(routine, uplo, n, lda);
     auto matrix = routine.matrix<REAL>(a, n, n, lda);
-    routine.solve<REAL>(work, lwork, workspace(n, n), info, [=](int* code) {
+    routine.solve<REAL>(matrix, work, lwork, workspace(n, n), info, [=](int* code) {
       char fill = lapackFill(uplo);
       lapack<REAL>("potrf", &fill, &n, matrix.get(), &lda, code, ONE);
     });
@@ -151,7 +151,7 @@ ENTRY ROUTINE(potrs)(Handle handle, int uplo, int n, int columns, Address a, int
     routine.requireSizes(n, columns);
     auto factor = routine.matrix<REAL>(a, n, n, lda);
     auto both = routine.matrix<REAL>(b, n, columns, ldb);
-    routine.solve<REAL>(0, 0, 0, info, [=](int* code) {
+    routine.solve<REAL>(both, 0, 0, 0, info, [=](int* code) {
       char fill = lapackFill(uplo);
       lapack<REAL>("potrs", &fill, &n, &columns, factor.get(), &lda, both.get(), &ldb, code, ONE);
     });

@@ -234,7 +234,7 @@ class ExpressionTest {
   @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
       named                            | ``
       named('')                        | ``
-      named(text='a, b) "c" = ^ é  d', 2) | a, b) "c" = ^ é  d
+      named('a, b) "c" = ^ é  d', 2) | a, b) "c" = ^ é  d
       named("it's")                    | it's
       named(x.npy)                     | x.npy
       named(text = x.npy , number = 2) | x.npy

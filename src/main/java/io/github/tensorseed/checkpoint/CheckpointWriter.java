@@ -5,9 +5,8 @@ import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.checkpoint.ShardLayout.Shard;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -101,15 +100,20 @@ public final class CheckpointWriter {
     List<String> kept = new ArrayList<>();
     try (Target target = Target.open(directory, layout, part, texts)) {
       Set<String> finished = target.clear(existing);
-      requireRoom(directory, layout.shards().stream().filter(shard -> part.includes(shard) && !finished.contains(shard.file()))
-          .mapToLong(Shard::dataBytes).sum());
+      DurableFile.requireRoom(directory, layout.shards().stream()
+          .filter(shard -> part.includes(shard) && !finished.contains(shard.file())).mapToLong(Shard::dataBytes).sum(),
+          ", a narrower dtype, or a share of the files with --part");
       for (Shard shard : layout.shards()) {
         if (finished.contains(shard.file())) {
           kept.add(shard.file());
           progress.accept(shard.dataBytes());
         } else if (part.includes(shard)) {
           written.add(shard.file());
-          write(directory.resolve(shard.file()), target.temporary(shard.file()), false, shard, algebra);
+          DurableFile.write(directory.resolve(shard.file()), target.temporary(shard.file()), channel -> {
+            byte[] header = shard.header(algebra);
+            TensorFile.write(channel, ByteBuffer.wrap(header));
+            fill(channel, header.length, shard.tensors(), shard.provenance().seed());
+          });
         }
       }
       target.finish();
@@ -120,15 +124,6 @@ public final class CheckpointWriter {
   /// What does linear algebra here. Its libraries are loaded where they are needed alone, and before anything is written.
   private String algebra(boolean needed) {
     return needed ? Provenance.text(device.linearAlgebra()) : "";
-  }
-
-  /// A disk that is full after an hour is known to be too small at once.
-  private static void requireRoom(Path directory, long bytes) throws IOException {
-    long free = Files.getFileStore(directory).getUsableSpace();
-    if (bytes > free) {
-      throw new IOException("cannot write " + bytes + " bytes to " + directory + ", where " + free
-          + " are free; choose another disk, a narrower dtype, or a share of the files with --part");
-    }
   }
 
   private static void requireMarked(String config) {
@@ -150,8 +145,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed, device.generator());
-    String algebra = algebra(shard.byLinearAlgebra());
-    writeAlone(file, force, shard.dataBytes(), temporary -> write(file, temporary, force, shard, algebra));
+    write(file, shard.header(algebra(shard.byLinearAlgebra())), shard.tensors(), seed, force);
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.
@@ -159,55 +153,17 @@ public final class CheckpointWriter {
   /// @throws IllegalArgumentException for a dtype that the format has not, or if the tensor cannot be filled
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeNpy(TensorSpec tensor, long seed, Path file) throws IOException {
-    byte[] header = Npy.header(tensor.type(), tensor.shape());
-    writeAlone(file, false, tensor.bytes(), temporary -> write(file, temporary, false, header, List.of(tensor), seed));
+    write(file, Npy.header(tensor.type(), tensor.shape()), List.of(tensor), seed, false);
   }
 
-  private interface ByWayOf {
-    void write(Path temporary) throws IOException;
-  }
-
-  private static void writeAlone(Path file, boolean force, long bytes, ByWayOf contents) throws IOException {
-    if (file.getFileName() == null || file.getFileName().toString().isEmpty()) {
-      throw new IllegalArgumentException("'" + file + "' names no file");
-    }
-    String name = ".tensorseed-" + file.getFileName();
-    try (TargetLock _ = TargetLock.acquire(file.resolveSibling(name + ".lock"), Part.WHOLE, 1)) {
-      Path temporary = file.resolveSibling(name + ".new");
-      if (Files.isRegularFile(temporary, LinkOption.NOFOLLOW_LINKS)) {
-        DurableFile.delete(temporary);
-      }
-      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !(force && isOurs(file))) {
-        throw new IOException(file + " is there already" + (force ? ", and tensorseed did not write it" : "")
-            + "; choose another name or remove it");
-      }
-      requireRoom(file.toAbsolutePath().resolveSibling(""), bytes);
-      contents.write(temporary);
+  private void write(Path file, byte[] header, List<TensorSpec> tensors, long seed, boolean force) throws IOException {
+    try (TensorFile alone = TensorFile.create(file, header, tensors.stream().mapToLong(TensorSpec::bytes).sum(), force)) {
+      alone.fill(channel -> fill(channel, header.length, tensors, seed));
+      alone.finish();
     }
   }
 
-  private static boolean isOurs(Path file) {
-    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-      return false;
-    }
-    try (Checkpoint checkpoint = Checkpoint.open(file)) {
-      return Provenance.of(checkpoint.shards().getFirst()).isPresent();
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private void write(Path file, Path temporary, boolean force, Shard shard, String algebra) throws IOException {
-    write(file, temporary, force, shard.header(algebra), shard.tensors(), shard.provenance().seed());
-  }
-
-  private void write(Path file, Path temporary, boolean force, byte[] header, List<TensorSpec> tensors, long seed) throws IOException {
-    DurableFile.write(file, temporary, there -> force && isOurs(there), channel -> {
-      ByteBuffer bytes = ByteBuffer.wrap(header);
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      new ChunkWriter(device, threads, channel, header.length, tensors, RandomStream.of(seed), progress).write();
-    });
+  private void fill(FileChannel channel, long position, List<TensorSpec> tensors, long seed) throws IOException {
+    new ChunkWriter(device, threads, channel, position, tensors, RandomStream.of(seed), progress).write();
   }
 }

@@ -16,11 +16,22 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.function.Predicate;
 
-/// Files that appear under their names only when they are complete and on the disk.
-final class DurableFile {
-  private DurableFile() {}
+/// A file that appears under its name only when it is complete and on the disk.
+final class DurableFile implements AutoCloseable {
+  private final Path file;
+  private final Path temporary;
+  private final Predicate<Path> replaceable;
+  private final FileChannel channel;
+  private boolean whole;
 
-  /// Writes the contents of a file.
+  private DurableFile(Path file, Path temporary, Predicate<Path> replaceable, FileChannel channel) {
+    this.file = file;
+    this.temporary = temporary;
+    this.replaceable = replaceable;
+    this.channel = channel;
+  }
+
+  /// Writes the contents of a file, or the next of them.
   interface Contents {
     void write(FileChannel channel) throws IOException;
   }
@@ -29,28 +40,50 @@ final class DurableFile {
   ///
   /// @throws IOException with the path, the reason and the remedy; also if something else has appeared at `file` meanwhile
   static void write(Path file, Path temporary, Contents contents) throws IOException {
-    write(file, temporary, _ -> false, contents);
+    try (DurableFile made = create(file, temporary, _ -> false)) {
+      made.write(contents);
+      made.finish();
+    }
   }
 
-  /// The same, where some files may be replaced.
+  /// Begins a file by way of `temporary`, beside it, which must not be there and is not there once this is closed.
   ///
   /// @param replaceable whether what is at `file` when the contents are complete may be replaced
-  static void write(Path file, Path temporary, Predicate<Path> replaceable, Contents contents) throws IOException {
-    boolean made = false;
+  static DurableFile create(Path file, Path temporary, Predicate<Path> replaceable) throws IOException {
     try {
-      try (FileChannel channel = FileChannel.open(
-          temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
-        made = true;
-        contents.write(channel);
-        channel.force(true);
-      }
+      return new DurableFile(file, temporary, replaceable, FileChannel.open(
+          temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)));
+    } catch (IOException e) {
+      throw explained(file, e);
+    }
+  }
+
+  void write(Contents contents) throws IOException {
+    try {
+      contents.write(channel);
+    } catch (IOException e) {
+      throw explained(file, e);
+    }
+  }
+
+  /// Gives the file its name, once all of it is on the disk.
+  void finish() throws IOException {
+    try {
+      channel.force(true);
+      channel.close();
       publish(temporary, file, replaceable);
-      made = false;
+      whole = true;
       syncDirectory(file.toAbsolutePath().resolveSibling(""));
     } catch (IOException e) {
       throw explained(file, e);
-    } finally {
-      if (made) {
+    }
+  }
+
+  /// Deletes what is not finished.
+  @Override
+  public void close() throws IOException {
+    try (channel) {
+      if (!whole) {
         Files.deleteIfExists(temporary);
       }
     }
@@ -81,6 +114,17 @@ final class DurableFile {
   /// Parts that end at once make the same index.
   private static boolean isSame(Path temporary, Path file) throws IOException {
     return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Files.mismatch(temporary, file) == -1;
+  }
+
+  /// A disk that is full after an hour is known to be too small at once.
+  ///
+  /// @param remedy how to need less of it
+  static void requireRoom(Path directory, long bytes, String remedy) throws IOException {
+    long free = Files.getFileStore(directory).getUsableSpace();
+    if (bytes > free) {
+      throw new IOException("cannot write " + bytes + " bytes to " + directory + ", where " + free + " are free; choose another disk"
+          + remedy);
+    }
   }
 
   /// Deletes a file, not what a link leads to.
@@ -114,7 +158,7 @@ final class DurableFile {
       default -> String.valueOf(cause.getMessage());
     };
     String remedy = reason.contains("No space") || reason.contains("quota")
-        ? "make room and run it again; --resume keeps the files that are finished"
+        ? "make room and run it again; of a model, init --resume keeps the files that are finished"
         : "choose another place, or change this one";
     return new IOException("cannot write " + path + ": " + reason + "; " + remedy, cause);
   }

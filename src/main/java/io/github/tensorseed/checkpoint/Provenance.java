@@ -32,7 +32,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   public static final String CONFIG_KEY = "tensorseed_version";
 
   static final String VERSION_KEY = "tensorseed.version";
-  private static final String FORMAT_KEY = "format";
+  static final String FORMAT_KEY = "format";
   private static final String STREAM_KEY = "tensorseed.stream";
   static final String SEED_KEY = "tensorseed.seed";
   private static final String SHARD_SIZE_KEY = "tensorseed.shard_size";

@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
@@ -146,7 +147,7 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
   /// The bytes of the header of a file whose values are these tensors' in this order.
   ///
   /// @throws IllegalArgumentException if it would be longer than readers accept
-  static byte[] encode(SortedMap<String, String> metadata, List<TensorSpec> tensors) {
+  static byte[] encode(SortedMap<String, String> metadata, SequencedMap<String, TensorFile.Entry> tensors) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     out.writeBytes(new byte[Long.BYTES]);
     try (JsonGenerator json = Json.FACTORY.createGenerator(out)) {
@@ -157,8 +158,9 @@ public record SafetensorsHeader(Map<String, String> metadata, List<StoredTensor>
       }
       json.writeEndObject();
       long offset = 0;
-      for (TensorSpec tensor : tensors) {
-        json.writeObjectFieldStart(tensor.name());
+      for (Map.Entry<String, TensorFile.Entry> named : tensors.entrySet()) {
+        TensorFile.Entry tensor = named.getValue();
+        json.writeObjectFieldStart(named.getKey());
         json.writeStringField("dtype", tensor.type().name());
         json.writeFieldName("shape");
         json.writeArray(tensor.shape().extents(), 0, tensor.shape().rank());

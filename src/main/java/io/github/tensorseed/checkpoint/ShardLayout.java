@@ -17,9 +17,11 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -58,7 +60,9 @@ public final class ShardLayout {
     ///
     /// @param algebra as in [Provenance#metadata]
     byte[] header(String algebra) {
-      return SafetensorsHeader.encode(provenance.metadata(tensors, algebra), tensors);
+      SequencedMap<String, TensorFile.Entry> entries = new LinkedHashMap<>();
+      tensors.forEach(tensor -> entries.put(tensor.name(), new TensorFile.Entry(tensor.type(), tensor.shape())));
+      return SafetensorsHeader.encode(provenance.metadata(tensors, algebra), entries);
     }
   }
 

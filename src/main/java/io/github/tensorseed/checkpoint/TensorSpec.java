@@ -64,7 +64,7 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     }
   }
 
-  private static long bytes(StoredType type, Shape shape) {
+  static long bytes(StoredType type, Shape shape) {
     try {
       return Math.multiplyExact(shape.elements(), (long) (type.bits() / 8));
     } catch (ArithmeticException e) {

@@ -8,6 +8,7 @@ import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
@@ -180,7 +181,7 @@ public final class CpuDevice implements Device {
     MemorySegment memory = tensor.memory();
     long stamp = freeing.readLock();
     try {
-      if (threads > 1 && slice.elements() > GRAIN && memory.isNative() && memory.isAccessibleBy(another)) {
+      if (threads > 1 && slice.elements() > GRAIN && reachable(memory)) {
         inGrains(slice.elements(), GRAIN, (from, to) -> fillHere(tensor, law, stream, from, to));
       } else {
         fillHere(tensor, law, stream, 0, slice.elements());
@@ -267,6 +268,29 @@ public final class CpuDevice implements Device {
         MemorySegment.copy(piece, 0, out, from * dtype.bytes(), length * dtype.bytes());
       }
     }
+  }
+
+  @Override
+  public void convert(Tensor from, double scale, Tensor to) {
+    if (from.elements() != to.elements() || !reachable(from.memory()) || !reachable(to.memory())) {
+      Device.super.convert(from, scale, to);
+      return;
+    }
+    inGrains(from.elements(), GRAIN, (begin, end) -> {
+      Shape shape = Shape.of(end - begin);
+      Tensor source = view(from, begin * from.dtype().bytes(), shape);
+      Tensor target = view(to, begin * to.dtype().bytes(), shape);
+      if (scale == 1 && from.dtype() == to.dtype()) {
+        target.memory().copyFrom(source.memory());
+      } else {
+        Device.super.convert(source, scale, target);
+      }
+    });
+  }
+
+  /// Whether all threads of this device may use it.
+  private boolean reachable(MemorySegment memory) {
+    return threads == 1 || memory.isNative() && memory.isAccessibleBy(another);
   }
 
   @Override

@@ -20,8 +20,10 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   private static final int TRANSPOSE = 112;
   private static final int LOWER = 122;
 
-  /// Columns that a thread centers at a time.
-  private static final int COLUMNS = 256;
+  /// Rows are centered in at most so many parts.
+  private static final int PARTS = 64;
+  /// Rows and columns of a block that fits the innermost cache twice.
+  private static final int BLOCK = 32;
   /// Numbers that are added up in binary32.
   private static final int AT_ONCE = 32;
 
@@ -94,12 +96,21 @@ final class CpuLinearAlgebra extends LinearAlgebra {
 
   @Override
   protected void callSymmetrize(Tensor c) {
-    OpenBlas.Functions functions = functions(c);
-    long size = functions.real.byteSize();
     int n = extent(c, 0);
-    for (int i = 1; i < n; i++) {
-      OpenBlas.call(functions.copy, i, memory(c).asSlice(size * n * i), 1, memory(c).asSlice(size * i), n);
-    }
+    boolean wide = c.dtype() == DType.F64;
+    device.inGrains(n, BLOCK, (from, to) -> {
+      for (int block = 0; block < to; block += BLOCK) {
+        for (int i = (int) from; i < to; i++) {
+          for (int j = block; j < Math.min(block + BLOCK, i); j++) {
+            if (wide) {
+              c.memory().setAtIndex(JAVA_DOUBLE_UNALIGNED, (long) j * n + i, c.memory().getAtIndex(JAVA_DOUBLE_UNALIGNED, (long) i * n + j));
+            } else {
+              c.memory().setAtIndex(JAVA_FLOAT_UNALIGNED, (long) j * n + i, c.memory().getAtIndex(JAVA_FLOAT_UNALIGNED, (long) i * n + j));
+            }
+          }
+        }
+      }
+    });
   }
 
   @Override
@@ -129,26 +140,30 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     }
   }
 
+  /// Each part of the rows has sums of its own, which are added in the order of the rows: threads change no bit.
   @Override
   protected void callCenter(Tensor a, Tensor shift, Tensor out, Tensor sums) {
-    device.inGrains(extent(a, 1), COLUMNS, (from, to) -> centerColumns(a, shift, out, sums, (int) from, (int) to));
+    int width = extent(a, 1);
+    int rows = extent(a, 0);
+    int grain = Math.ceilDiv(Math.ceilDiv(rows, PARTS), AT_ONCE) * AT_ONCE;
+    double[] less = doubles(shift, width);
+    double[][] parts = new double[PARTS][];
+    device.inGrains(rows, Math.max(1, grain), (from, to) -> parts[(int) from / grain] = out.dtype() == DType.F32
+        ? centerSingles(a, less, out, (int) from, (int) to)
+        : centerDoubles(a, less, out, (int) from, (int) to));
+    double[] total = doubles(sums, width);
+    for (double[] part : parts) {
+      for (int j = 0; part != null && j < width; j++) {
+        total[j] += part[j];
+      }
+    }
+    MemorySegment.copy(total, 0, sums.memory(), JAVA_DOUBLE_UNALIGNED, 0, width);
   }
 
-  /// Goes through arrays, for which C2 has vectors.
-  private static void centerColumns(Tensor a, Tensor shift, Tensor out, Tensor sums, int from, int to) {
-    int width = to - from;
-    double[] less = doubles(shift, from, width);
-    double[] total = doubles(sums, from, width);
-    if (out.dtype() == DType.F32) {
-      centerSingles(a, less, out, total, from);
-    } else {
-      centerDoubles(a, less, out, total, from);
-    }
-    MemorySegment.copy(total, 0, sums.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, width);
-  }
+  // Rows go through arrays, for which C2 has vectors.
 
   /// Adds up few numbers in binary32 before it goes on in binary64.
-  private static void centerSingles(Tensor a, double[] shift, Tensor out, double[] total, int from) {
+  private static double[] centerSingles(Tensor a, double[] shift, Tensor out, int from, int to) {
     int width = shift.length;
     float[] less = new float[width];
     for (int j = 0; j < width; j++) {
@@ -156,9 +171,9 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     }
     float[] row = new float[width];
     float[] some = new float[width];
-    int rows = extent(a, 0);
-    for (int i = 0; i < rows; i++) {
-      long at = ((long) i * extent(a, 1) + from) * Float.BYTES;
+    double[] total = new double[width];
+    for (int i = from; i < to; i++) {
+      long at = (long) i * width * Float.BYTES;
       MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at, row, 0, width);
       for (int j = 0; j < width; j++) {
         row[j] -= less[j];
@@ -166,7 +181,7 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       for (int j = 0; j < width; j++) {
         some[j] += row[j];
       }
-      if (i % AT_ONCE == AT_ONCE - 1 || i == rows - 1) {
+      if (i % AT_ONCE == AT_ONCE - 1 || i == to - 1) {
         for (int j = 0; j < width; j++) {
           total[j] += some[j];
         }
@@ -174,14 +189,16 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       }
       MemorySegment.copy(row, 0, out.memory(), JAVA_FLOAT_UNALIGNED, at, width);
     }
+    return total;
   }
 
-  private static void centerDoubles(Tensor a, double[] less, Tensor out, double[] total, int from) {
+  private static double[] centerDoubles(Tensor a, double[] less, Tensor out, int from, int to) {
     int width = less.length;
     double[] row = new double[width];
     float[] singles = new float[width];
-    for (int i = 0; i < extent(a, 0); i++) {
-      long at = (long) i * extent(a, 1) + from;
+    double[] total = new double[width];
+    for (int i = from; i < to; i++) {
+      long at = (long) i * width;
       if (a.dtype() == DType.F32) {
         MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at * Float.BYTES, singles, 0, width);
         for (int j = 0; j < width; j++) {
@@ -198,11 +215,12 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       }
       MemorySegment.copy(row, 0, out.memory(), JAVA_DOUBLE_UNALIGNED, at * Double.BYTES, width);
     }
+    return total;
   }
 
-  private static double[] doubles(Tensor vector, int from, int count) {
+  private static double[] doubles(Tensor vector, int count) {
     double[] values = new double[count];
-    MemorySegment.copy(vector.memory(), JAVA_DOUBLE_UNALIGNED, (long) from * Double.BYTES, values, 0, count);
+    MemorySegment.copy(vector.memory(), JAVA_DOUBLE_UNALIGNED, 0, values, 0, count);
     return values;
   }
 

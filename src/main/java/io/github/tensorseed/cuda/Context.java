@@ -425,12 +425,9 @@ final class Context implements AutoCloseable {
       return;
     }
     try (Entered _ = enter()) {
-      long launch = launches.last();
-      int ended = JCudaDriver.cuStreamSynchronize(stream);
+      synchronize(); // if that fails, what is still to run may use the memory, which stays until the context is closed
       forget(allocation);
-      int freed = JCudaDriver.cuMemFree(devicePointer(allocation.memory.address()));
-      waited(ended, "cuStreamSynchronize", launch);
-      check(freed, "cuMemFree");
+      check(JCudaDriver.cuMemFree(devicePointer(allocation.memory.address())), "cuMemFree");
     }
   }
 

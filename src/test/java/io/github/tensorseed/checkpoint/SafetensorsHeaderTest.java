@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -34,10 +35,10 @@ class SafetensorsHeaderTest {
   @Test
   void bytesOfAHeader() {
     var metadata = new TreeMap<>(Map.of("format", "pt"));
-    var tensors = List.of(
-        new TensorSpec("w", DType.F32, Shape.of(2, 3), new Distribution.Constant(0)),
-        new TensorSpec("b", DType.BF16, Shape.of(), new Distribution.Constant(0)),
-        new TensorSpec("e", DType.F8_E4M3, Shape.of(0), new Distribution.Constant(0)));
+    var tensors = new LinkedHashMap<String, TensorFile.Entry>();
+    tensors.put("w", new TensorFile.Entry(DType.F32, Shape.of(2, 3)));
+    tensors.put("b", new TensorFile.Entry(DType.BF16, Shape.of()));
+    tensors.put("e", new TensorFile.Entry(DType.F8_E4M3, Shape.of(0)));
     String json = "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
         + "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[24,26]},"
         + "\"e\":{\"dtype\":\"F8_E4M3\",\"shape\":[0],\"data_offsets\":[26,26]}}";
@@ -52,10 +53,10 @@ class SafetensorsHeaderTest {
   @Test
   void expressionsThatNobodyCouldReadAgain() {
     var metadata = new TreeMap<>(Map.of("tensorseed.tensors", "x".repeat(Json.MAX_STRING + 1)));
-    assertThatThrownBy(() -> SafetensorsHeader.encode(metadata, List.of())).isInstanceOf(IllegalArgumentException.class)
+    assertThatThrownBy(() -> SafetensorsHeader.encode(metadata, new LinkedHashMap<>())).isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("needs 8388609 characters under 'tensorseed.tensors' of its metadata, and 8388608 are read");
     metadata.put("tensorseed.tensors", "x".repeat(Json.MAX_STRING));
-    assertThatCode(() -> SafetensorsHeader.encode(metadata, List.of())).doesNotThrowAnyException();
+    assertThatCode(() -> SafetensorsHeader.encode(metadata, new LinkedHashMap<>())).doesNotThrowAnyException();
   }
 
   @Test

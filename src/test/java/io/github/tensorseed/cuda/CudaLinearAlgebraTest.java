@@ -4,8 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.tensorseed.DType;
+import io.github.tensorseed.DeviceException;
+import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Fork;
+import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebraContract;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
+import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.InitializersFromDataContract;
 import io.github.tensorseed.whitening.WhiteningContract;
 import java.lang.reflect.Method;
@@ -17,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The contracts of linear algebra, whitening and initializers from data on JCublas2 and JCusolverDn, over the stand-ins of the emulated driver.
@@ -63,6 +71,38 @@ class CudaLinearAlgebraTest {
         }
       }
     }
+  }
+
+  /// A program that prints what it is told of decompositions.
+  static final class Decompositions {
+    private Decompositions() {}
+
+    public static void main(String[] arguments) {
+      for (DType dtype : new DType[] {DType.F32, DType.F64}) {
+        try (CudaDevice device = CudaDevice.open(0)) {
+          Tensor matrix = device.allocate(dtype, Shape.of(50, 50));
+          device.fill(matrix, new Distribution.Normal(0, 1), RandomStream.of(1));
+          LinearAlgebra algebra = device.linearAlgebra();
+          for (Runnable decomposition : new Runnable[] {
+              () -> algebra.syevd(matrix, device.allocate(dtype, Shape.of(50))), () -> algebra.qr(matrix)}) {
+            try {
+              decomposition.run();
+              System.out.println("done");
+            } catch (DeviceException e) {
+              System.out.println(e.getMessage());
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"log=stderr, done", "info=3, failed with info = 3; the method did not converge", "error=10000, is wrong: the residual of"})
+  void aDecompositionThatFailsOrIsWrongIsAnError(String option, String told) throws Exception {
+    Fork fork = Fork.emulated("lazy," + option, Decompositions.class);
+    assertThat(fork.code()).as(fork.err()).isZero();
+    assertThat(fork.out().lines()).hasSize(4).allMatch(line -> line.contains(told));
   }
 
   @ParameterizedTest

@@ -35,6 +35,7 @@ import org.junit.jupiter.api.Assumptions;
 /// | `eager`, `lazy`, `random:SEED` | when submitted work runs: at once; when something waits for it; at the next calls, by chance |
 /// | `devices=1`, `memory=4G`, `sm=80`, `driver=11070` | the machine |
 /// | `fail=FUNCTION:N:CODE` | the N-th call of the function (`*`: of any; `kernel`: the N-th kernel that runs) fails with the code |
+/// | `info=N`, `error=N` | decompositions of cuSOLVER say N in their info; one number of their result is N millionths off |
 /// | `log=FILE`, `report=FILE` | where each fault is logged (`stderr` too), and the report of the exit |
 ///
 /// The code of `fail` is the driver's, but for a function of a library one of that library's statuses: `fail=curandGenerate:2:102`.

@@ -17,6 +17,11 @@ import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import io.github.tensorseed.cli.CommandRun;
 import io.github.tensorseed.cpu.ScalarDevice;
+import io.github.tensorseed.whitening.Covariance;
+import io.github.tensorseed.whitening.Covariance.Precision;
+import io.github.tensorseed.whitening.Whitening;
+import io.github.tensorseed.whitening.Whitening.Kind;
+import io.github.tensorseed.whitening.Whitening.Options;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,19 +29,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import jcuda.driver.CUresult;
+import jcuda.jcublas.cublasStatus;
 import jcuda.jcurand.curandStatus;
+import jcuda.jcusolver.cusolverStatus;
 import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
-/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `checkpoint` writes one through small buffers,
-/// and `init` is the command, which may leave no file that is not complete.
+/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `whitening` learns from rows on the device and
+/// whitens them; `checkpoint` writes one through small buffers, and `init` is the command, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
@@ -44,9 +51,16 @@ final class Faults {
 
   private static final Emulator DRIVER = Emulator.ofProcess();
 
-  /// What the device calls of cuRAND.
-  private static final List<String> CURAND = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
-      "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator");
+  /// What the device calls of NVIDIA's libraries.
+  private static final List<String> LIBRARIES = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
+      "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator", "cublasCreate",
+      "cublasSetStream", "cublasSgemm", "cublasDgemm", "cublasSgemv", "cublasSger", "cublasDger", "cublasSsyrk", "cublasDsyrk", "cublasDcopy",
+      "cublasDdgmm", "cublasSaxpy", "cublasDaxpy", "cublasDestroy", "cusolverDnCreate", "cusolverDnSetStream",
+      "cusolverDnDsyevd_bufferSize", "cusolverDnDsyevd", "cusolverDnDestroy");
+
+  /// What the driver's 1 is to the libraries, whose calls begin like this.
+  private static final Map<String, Integer> INVALID_VALUE = Map.of("curan", curandStatus.CURAND_STATUS_OUT_OF_RANGE,
+      "cubla", cublasStatus.CUBLAS_STATUS_INVALID_VALUE, "cusol", cusolverStatus.CUSOLVER_STATUS_INVALID_VALUE);
 
   private interface Scenario {
     /// Does something.
@@ -70,6 +84,7 @@ final class Faults {
     new Faults(arguments[0], switch (arguments[1]) {
       case "device" -> () -> device(Generator.TENSORSEED);
       case "curand" -> () -> device(Generator.CURAND);
+      case "whitening" -> Faults::whitening;
       case "checkpoint" -> new Checkpoints(Path.of(arguments[2]));
       default -> new Init(Path.of(arguments[2]));
     }).run();
@@ -91,12 +106,14 @@ final class Faults {
       }
     }
     int statuses = 0;
-    for (String function : CURAND) {
-      for (int call = 1; atCall(function, call, curandStatus.CURAND_STATUS_ALLOCATION_FAILED); call++) {
+    for (String function : LIBRARIES) {
+      int code = function.startsWith("curand") ? curandStatus.CURAND_STATUS_ALLOCATION_FAILED
+          : function.startsWith("cublas") ? cublasStatus.CUBLAS_STATUS_EXECUTION_FAILED : cusolverStatus.CUSOLVER_STATUS_EXECUTION_FAILED;
+      for (int call = 1; atCall(function, call, code); call++) {
         statuses++;
       }
     }
-    System.out.println(statuses + " of cuRAND, " + ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
+    System.out.println(statuses + " of libraries, " + ordinary + " ordinary, " + memory + " of memory, " + sticky + " sticky");
   }
 
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
@@ -134,9 +151,10 @@ final class Faults {
     if (told == null) {
       throw new AssertionError("at " + place + " nobody was told; " + report.get("log"));
     }
-    boolean library = !place.startsWith("kernel") && injected(report).startsWith("curand");
-    int status = library && place.startsWith("*") ? curandStatus.CURAND_STATUS_OUT_OF_RANGE : code; // as the library knows the driver's 1
-    String name = (library ? curandStatus.stringFor(status) : CUresult.stringFor(code)) + " (" + status + ")";
+    String call = place.startsWith("kernel") ? place : injected(report);
+    boolean library = Codes.isOfLibrary(call);
+    int status = library && place.startsWith("*") ? INVALID_VALUE.get(call.substring(0, 5)) : code;
+    String name = Codes.text(call, status).replaceFirst(".* failed with ", "");
     String message = String.valueOf(told.getMessage());
     if (code == Codes.OUT_OF_MEMORY && !library) {
       require(message.contains("cuda:0 has no room for "), "at " + place + ": " + message);
@@ -170,7 +188,7 @@ final class Faults {
     for (JsonNode count : report.get("live")) {
       require(count.asInt() == 0, "at " + place + " are left " + report.get("live"));
     }
-    require(report.get("destroyed_with_context").isEmpty(), "at " + place + ": " + report.get("destroyed_with_context"));
+    require(report.get("destroyed_with_context").isEmpty(), "at " + place + ": " + report.get("destroyed_with_context") + report.get("log"));
   }
 
   private static void reopen(String place, int code) {
@@ -216,6 +234,34 @@ final class Faults {
         device.synchronize();
       }
       device.fill(host, DType.BF16, Slice.of(Shape.of(ELEMENTS)), law, RandomStream.of(42));
+    } catch (DeviceException e) {
+      told = e;
+    }
+    try {
+      device.close();
+    } catch (DeviceException e) {
+      told = told == null ? e : told;
+    }
+    require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are allocated after closing");
+    return told;
+  }
+
+  private static @Nullable DeviceException whitening() {
+    DeviceException told = null;
+    CudaDevice device;
+    try {
+      device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK);
+    } catch (DeviceUnavailableException e) {
+      return e;
+    }
+    try (Tensor rows = device.allocate(DType.F32, Shape.of(20, 2)); Tensor white = device.allocate(DType.F32, Shape.of(20, 2));
+         Covariance covariance = Covariance.open(device, 2, Precision.MIXED)) {
+      device.fill(rows, new Distribution.Normal(5, 1), RandomStream.of(42));
+      covariance.add(rows);
+      try (Whitening whitening = Whitening.fit(covariance, Options.of(Kind.ZCA))) {
+        whitening.apply(rows, white);
+      }
+      device.synchronize();
     } catch (DeviceException e) {
       told = e;
     }
