@@ -53,7 +53,7 @@ final class CudaLinearAlgebra extends LinearAlgebra {
 
   @Override
   public String library() {
-    return "cuBLAS and cuSOLVER";
+    return "cuBLAS " + Library.CUBLAS.found().version() + " and cuSOLVER " + Library.CUSOLVER.found().version();
   }
 
   private static boolean wide(Tensor operand) {

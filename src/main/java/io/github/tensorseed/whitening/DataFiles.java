@@ -112,7 +112,7 @@ public final class DataFiles {
   /// @throws IllegalArgumentException of the action, with the name before it
   /// @throws UncheckedIOException if the file cannot be read
   void forEachBatch(String name, Device device, long atMost, Consumer<Tensor> action) {
-    try (RowFile file = open(name); Arena arena = Arena.ofShared()) {
+    try (RowFile file = open(name); Arena arena = Arena.ofConfined()) {
       long row = file.features() * file.dtype().bytes();
       long rows = Math.min(atMost, file.rows());
       long batch = Math.clamp(BATCH_BYTES / row, 1, Math.max(1, rows));

@@ -42,6 +42,9 @@ public final class DenseStack implements Lsuv.Forward, AutoCloseable {
   public static DenseStack open(Tensor rows, Collection<Tensor> weights, Fans.Layout layout, Nonlinearity activation) {
     DenseStack stack = new DenseStack(rows, weights, layout, activation);
     try {
+      if (rows.shape().rank() != 2) {
+        throw new IllegalArgumentException(rows + " is no matrix of rows");
+      }
       long width = rows.shape().extent(1);
       for (Tensor weight : stack.weights) {
         Shape shape = weight.shape();

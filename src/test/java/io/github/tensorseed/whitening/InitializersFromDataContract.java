@@ -10,10 +10,15 @@ import io.github.tensorseed.Expression;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.Nonlinearity;
+import io.github.tensorseed.Orthogonal;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.checkpoint.Checkpoint;
+import io.github.tensorseed.checkpoint.CheckpointWriter;
+import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.checkpoint.Verification;
 import io.github.tensorseed.cpu.CpuDevice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -298,8 +303,9 @@ public abstract class InitializersFromDataContract {
       double[] input = rows;
       int in = FEATURES;
       StringBuilder below = new StringBuilder();
+      double[] written = {};
       for (int layer = 0; layer < 3; layer++) {
-        int out = new int[] {8, 5, 7}[layer];
+        int out = new int[] {8, 300, 7}[layer];
         String text = "lsuv(data=" + data + ", activation=tanh, below='" + below + "')";
         double[] weight;
         try (Tensor tensor = device.allocate(dtype, Shape.of(out, in))) {
@@ -308,6 +314,10 @@ public abstract class InitializersFromDataContract {
         }
         double[] output = forward(input, weight, in);
         assertThat(variance(output)).as(dtype + " layer " + layer).isCloseTo(1, within(dtype == DType.BF16 ? 1e-2 : 1e-5));
+        if (layer == 1) {
+          assertThat(weight).containsExactly(overWritten(dtype, written, 8, out));
+        }
+        written = weight;
         // Still orthogonal.
         double[] gram = out > in ? multiply(transposed(weight, in), weight, out) : multiply(weight, transposed(weight, in), in);
         int n = Math.min(out, in);
@@ -323,6 +333,21 @@ public abstract class InitializersFromDataContract {
     double[] keras = values("lsuv('" + data + "', layout=hwio, first=100)", FEATURES, 4);
     double[] hundred = Arrays.copyOf(rows, 100 * FEATURES);
     assertThat(variance(multiply(hundred, keras, FEATURES))).isCloseTo(1, within(1e-9));
+  }
+
+  /// The second layer by hand, over the first as it was written.
+  private double[] overWritten(DType dtype, double[] first, int width, int out) {
+    try (Tensor input = device.allocate(DType.F64, Shape.of(ROWS, FEATURES)); Tensor one = device.allocate(DType.F64, Shape.of(width, FEATURES));
+         Tensor two = device.allocate(DType.F64, Shape.of(out, width)); Tensor rounded = device.allocate(dtype, Shape.of(out, width))) {
+      input.copyFrom(rows);
+      one.copyFrom(first);
+      new Orthogonal(1, Fans.Layout.OIHW).fill(two, SEED.named("fc1"));
+      try (DenseStack stack = DenseStack.open(input, List.of(one, two), Fans.Layout.OIHW, Nonlinearity.TANH)) {
+        Lsuv.standard().scale("fc1", two, stack, 1);
+      }
+      device.convert(two, 1, rounded);
+      return rounded.toDoubles();
+    }
   }
 
   @Test
@@ -381,6 +406,26 @@ public abstract class InitializersFromDataContract {
         assertThat(stack.output(1).toDoubles()).containsExactly(doubled, within(1e-10));
         assertThat(stack.output(1).toDoubles()).containsExactly(doubled, within(1e-10));
       }
+    }
+  }
+
+  @Test
+  void aFileSaysWhatMadeItAndIsVerifiedOnTheHost() throws IOException {
+    Path data = data();
+    List<TensorSpec> tensors = List.of(
+        new TensorSpec("o", DType.BF16, Shape.of(300, 500), law("orthogonal with row(3) = 0", Shape.of(300, 500))),
+        new TensorSpec("z", DType.F32, Shape.of(FEATURES, FEATURES), law("zca('" + data + "')", Shape.of(FEATURES, FEATURES))),
+        new TensorSpec("n", DType.F32, Shape.of(50), law("normal(0, 1)", Shape.of(50))));
+    Path file = dir.resolve("w.safetensors");
+    new CheckpointWriter(device, 2).writeSafetensors(tensors, 7, file, false);
+    assertThat(device.linearAlgebra().library()).matches(".*\\d+\\.\\d+\\.\\d+.*");
+    try (Checkpoint checkpoint = Checkpoint.open(file); Device host = CpuDevice.open(1)) {
+      assertThat(checkpoint.shards().getFirst().header().metadata().get("tensorseed.linear_algebra"))
+          .isEqualTo("{\"" + device.name() + ": " + device.linearAlgebra().library() + "\":[\"z\",\"o\"]}");
+      Verification verification = Verification.of(checkpoint, FromData.DEFINITIONS, host, 2, _ -> {});
+      assertThat(verification.faults()).isEmpty();
+      assertThat(verification.within()).extracting(Verification.Within::tensor).containsExactly("z", "o");
+      assertThat(verification.tensors()).isEqualTo(3);
     }
   }
 
