@@ -14,7 +14,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /// Runs [WhiteningBenchmark] and prints a table in Markdown: seconds of a row beside those of the bare calls of OpenBLAS that take turns with
-/// it, the fork of the median ratio. Behind it, where there is a python3 with numpy, come the seconds of `benchmarks/whitening.py`.
+/// it, the fork of the median ratio. Behind it, where there is a python3 with numpy, come the seconds of `benchmarks/whitening.py`, then
+/// [CovarianceDrift].
 ///
 /// Arguments: `--forks=3`, `--iterations=3`, `--only=TEXT` for the rows whose name has it; all others are flags of the forked JVMs.
 public final class WhiteningTable {
@@ -80,6 +81,9 @@ public final class WhiteningTable {
         out.lines().map(line -> line.split(" ", 2)).forEach(line ->
             System.out.printf(Locale.ROOT, "| numpy, fit %s 50,000 x 3072 | %.2f | | | |%n", line[0], Double.parseDouble(line[1])));
       }
+    }
+    if ("drift".contains(only)) {
+      CovarianceDrift.print(100_000_000);
     }
   }
 

@@ -16,6 +16,9 @@ public abstract class LinearAlgebra {
     T
   }
 
+  /// The largest order of an eigenproblem: LAPACK counts the 2 n^2 + 6 n + 1 numbers that it works in with 31 bits.
+  public static final int MAX_ORDER = 32766;
+
   private final Device device;
 
   /// @param device whose tensors are taken
@@ -120,6 +123,9 @@ public abstract class LinearAlgebra {
   public final void syevd(Tensor a, Tensor values) {
     requireOperands("syevd", a, values);
     long n = extent("syevd", a, 0);
+    if (n > MAX_ORDER) {
+      throw new IllegalArgumentException("syevd of " + a + ": LAPACK takes an order of at most " + MAX_ORDER);
+    }
     requireShape("syevd", a, n, n);
     requireShape("syevd", values, n);
     if (n == 0) {

@@ -53,6 +53,27 @@ class ReadmeTest {
         + "if (!i.resolve(Shape.of(2)).toString().equals(\"checkered(0.5)\")) throw new AssertionError(i); }}");
   }
 
+  @Test
+  void whiteningIsSaved() throws Exception {
+    Path file = classes.resolve("zca.safetensors");
+    String example = examples().get(3).replace("zca.safetensors", file.toString());
+    run("""
+        import io.github.tensorseed.whitening.*;
+        import io.github.tensorseed.whitening.Covariance.Precision;
+        import io.github.tensorseed.whitening.Scatter.*;
+        import io.github.tensorseed.whitening.Whitening.*;
+        import java.nio.file.Path;
+        public class Example { public static void main(String[] args) throws Exception {
+          long n = 3;
+          long d = 5;
+          try (Device device = Devices.open("cpu"); Tensor rows = device.allocate(DType.F32, Shape.of(n, d));
+               Tensor white = device.allocate(DType.F32, Shape.of(n, d))) {
+            device.fill(rows, new Distribution.Normal(0, 1), RandomStream.of(42));
+            List<Tensor> batches = List.of(rows);
+        """ + example + "}}}");
+    assertThat(file).isNotEmptyFile();
+  }
+
   private static List<String> examples() throws IOException {
     return Pattern.compile("(?ms)^ *```java\\n(.*?)^ *```").matcher(Files.readString(Path.of("README.md"))).results()
         .map((MatchResult match) -> match.group(1)).toList();

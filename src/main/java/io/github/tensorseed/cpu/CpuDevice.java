@@ -211,7 +211,7 @@ public final class CpuDevice implements Device {
     };
     List<Future<?>> helpers = new ArrayList<>();
     try {
-      for (int i = 1; i < threads; i++) {
+      for (int i = 1; i < Math.min(threads, Math.ceilDiv(total, grain)); i++) {
         helpers.add(workers.submit(work));
       }
       work.run();

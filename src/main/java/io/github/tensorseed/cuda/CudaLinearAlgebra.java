@@ -53,7 +53,7 @@ final class CudaLinearAlgebra extends LinearAlgebra {
 
   @Override
   public String library() {
-    return "cuBLAS " + Library.CUBLAS.found().version() + " and cuSOLVER " + Library.CUSOLVER.found().version();
+    return "cuBLAS " + Library.CUBLAS.found().version() + ", cuSOLVER " + Library.CUSOLVER.found().version();
   }
 
   private static boolean wide(Tensor operand) {

@@ -150,7 +150,7 @@ public enum Library {
         int code = library.call(property, FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), part, number);
         if (code != 0) {
           throw new DeviceUnavailableException(
-              this + " does not tell its version (" + property + " failed with " + code + "); install that of CUDA 11");
+              this + " does not tell its version (" + Codes.text(property, code) + "); install that of CUDA 11");
         }
         parts.add(String.valueOf(number.get(JAVA_INT, 0)));
       }

@@ -133,16 +133,13 @@ public final class DataFiles {
     }
   }
 
-  /// Mean and covariance of the array `name`, with products in F64: what comes of them is then the same within 1e-5 by every library.
-  ///
-  /// @return the caller's to close
-  Covariance covariance(String name, Device device) {
-    Covariance covariance = Covariance.open(device, features(shape(name)), Covariance.Precision.F64);
+  /// Adds all rows of the array `name` to what learns from them, or closes it.
+  <S extends Scatter> S addTo(S scatter, String name) {
     try {
-      forEachBatch(name, device, Long.MAX_VALUE, covariance::add);
-      return covariance;
+      forEachBatch(name, scatter.device(), Long.MAX_VALUE, scatter::add);
+      return scatter;
     } catch (RuntimeException e) {
-      covariance.close();
+      scatter.close();
       throw e;
     }
   }

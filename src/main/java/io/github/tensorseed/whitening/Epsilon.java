@@ -29,6 +29,14 @@ public sealed interface Epsilon {
     }
   }
 
+  /// f(l) = 1 / sqrt(n l + value), which takes the sum of products for the covariance, as torchvision's recipe for LinearTransformation does;
+  /// ddof is 0 there. White data have the variance 1 / n.
+  record OfSums(double value) implements Epsilon {
+    public OfSums {
+      require(value);
+    }
+  }
+
   /// The weight of each eigenvalue: infinite for 0 without epsilon.
   ///
   /// @param rows of the data
@@ -40,21 +48,33 @@ public sealed interface Epsilon {
     double added = added(sum / eigenvalues.length);
     double[] weights = new double[eigenvalues.length];
     for (int i = 0; i < weights.length; i++) {
-      weights[i] = this instanceof SingularValue(double value)
-          ? 1 / (Math.sqrt(eigenvalues[i]) + value / Math.sqrt((double) rows))
-          : 1 / Math.sqrt(eigenvalues[i] + added);
+      weights[i] = switch (this) {
+        case Absolute _, Relative _ -> 1 / Math.sqrt(eigenvalues[i] + added);
+        case SingularValue(double value) -> 1 / (Math.sqrt(eigenvalues[i]) + value / Math.sqrt((double) rows));
+        case OfSums(double value) -> 1 / Math.sqrt(rows * eigenvalues[i] + value);
+      };
     }
     return weights;
   }
 
-  /// What is added to an eigenvalue; for [SingularValue] it is not to one, and this is 0.
+  /// Whether nothing is added.
+  default boolean isZero() {
+    return switch (this) {
+      case Absolute(double value) -> value == 0;
+      case Relative(double share) -> share == 0;
+      case SingularValue(double value) -> value == 0;
+      case OfSums(double value) -> value == 0;
+    };
+  }
+
+  /// What is added to an eigenvalue; where it is not to one, this is 0.
   ///
   /// @param mean of all eigenvalues
   default double added(double mean) {
     return switch (this) {
       case Absolute(double value) -> value;
       case Relative(double share) -> share * mean;
-      case SingularValue _ -> 0;
+      case SingularValue _, OfSums _ -> 0;
     };
   }
 

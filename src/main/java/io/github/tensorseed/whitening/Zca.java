@@ -72,8 +72,12 @@ public record Zca(String data, Epsilon epsilon, @Nullable Kind kind, int ddof, F
     int out = Math.toIntExact(outputs(whole));
     Device device = tensor.device();
     LinearAlgebra algebra = device.linearAlgebra();
-    try (Covariance covariance = files.covariance(data, device);
-         Whitening whitening = Whitening.fit(covariance, Options.of(which).with(epsilon).with(new Rank.Count(out)).withDdof(ddof))) {
+    Shape array = files.shape(data);
+    // The components of few rows are had without a matrix of all features. Products in F64: their roundings would be larger than the bound.
+    Scatter.Side side = which == Kind.ZCA ? Scatter.Side.COVARIANCE : Scatter.Side.AUTO;
+    try (Scatter scatter = files.addTo(Scatter.open(device, array.extent(0), DataFiles.features(array), Covariance.Precision.F64,
+             Scatter.Shrinkage.NONE, side), data);
+         Whitening whitening = Whitening.fit(scatter, Options.of(which).with(epsilon).with(new Rank.Count(out)).withDdof(ddof))) {
       Tensor matrix = whitening.matrix();
       if (matrix.shape().extent(0) < out) {
         throw new IllegalArgumentException(this + ": only " + whitening.rank() + " directions of the data have any variance, and " + out

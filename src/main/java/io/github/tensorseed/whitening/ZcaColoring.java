@@ -43,7 +43,8 @@ public record ZcaColoring(String data, int ddof, DataFiles files) implements Ini
   public void fill(Tensor tensor, RandomStream stream) {
     Shape whole = tensor.slice().whole();
     resolve(whole);
-    try (Covariance covariance = files.covariance(data, tensor.device());
+    long features = whole.extent(0);
+    try (Covariance covariance = files.addTo(Covariance.open(tensor.device(), features, Covariance.Precision.F64), data);
          Tensor made = whole.rank() == 1 ? tensor.device().allocate(DType.F64, whole) : root(covariance, ddof)) {
       if (whole.rank() == 1) {
         made.copyFrom(covariance.mean());

@@ -13,8 +13,11 @@ import io.github.tensorseed.LinearAlgebraContract;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.whitening.ConventionContract;
 import io.github.tensorseed.whitening.InitializersFromDataContract;
+import io.github.tensorseed.whitening.ScatterContract;
 import io.github.tensorseed.whitening.WhiteningContract;
+import io.github.tensorseed.whitening.WhiteningFileContract;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +51,24 @@ class CudaLinearAlgebraTest {
     }
   }
 
+  private static final class ScatterOnGpu extends ScatterContract {
+    ScatterOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  private static final class ConventionsOnGpu extends ConventionContract {
+    ConventionsOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  private static final class FilesOnGpu extends WhiteningFileContract {
+    FilesOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
   /// A program that holds a GPU to the contracts.
   static final class OnGpu {
     private OnGpu() {}
@@ -55,6 +76,9 @@ class CudaLinearAlgebraTest {
     public static void main(String[] arguments) throws Exception {
       run(LinearAlgebraContract.class, AlgebraOnGpu::new);
       run(WhiteningContract.class, WhiteningOnGpu::new);
+      run(ScatterContract.class, ScatterOnGpu::new);
+      run(ConventionContract.class, ConventionsOnGpu::new);
+      run(WhiteningFileContract.class, FilesOnGpu::new);
       run(InitializersFromDataContract.class, FromDataOnGpu::new);
     }
 
@@ -111,9 +135,9 @@ class CudaLinearAlgebraTest {
     Path report = dir.resolve("report.json");
     Fork fork = Fork.emulated(mode + ",report=" + report, OnGpu.class);
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
-    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance",
-            "everyDeviceIsNearTheHost")
-        .hasSize(21);
+    assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
+        .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "whatIsSavedComesBack")
+        .contains("everyDeviceIsNearTheHost").hasSize(39);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());

@@ -186,6 +186,17 @@ public abstract class InitializersFromDataContract {
     assertThat(plus(multiply(leading, mean, FEATURES), values("zca('" + data + "', ddof=0, eps=0)", 2))).containsOnly(new double[1], within(1e-9));
   }
 
+  /// Of fewer rows than features, by the Gram side; what is white has the identity for its covariance.
+  @Test
+  void componentsOfFewRows() throws IOException {
+    double[] few = Arrays.copyOf(rows, 5 * 40);
+    Path file = npy(dir.resolve("few.npy"), few, 5, 40);
+    double[] w = values("zca('" + file + "', eps=0)", 4, 40);
+    double[] c = covariance(few, mean(few, 40), 1);
+    assertThat(multiply(multiply(w, c, 40), transposed(w, 40), 40)).containsExactly(identity(4), within(1e-9));
+    assertThatThrownBy(() -> values("zca('" + file + "', eps=0)", 5, 40)).hasMessageContaining("only 4 directions of the data have any variance");
+  }
+
   @Test
   void aDenseLayerColours() throws IOException {
     Path data = data();
