@@ -100,6 +100,26 @@ public final class Arguments {
     return evaluation(parameter).word(value(parameter), type);
   }
 
+  /// The text of this argument, as of a path: in quotes, or a word without spaces.
+  ///
+  /// @throws ExpressionException if it is none
+  public String text(String parameter) {
+    return evaluation(parameter).text(value(parameter));
+  }
+
+  /// A text as it stands in an initializer's own, in quotes.
+  ///
+  /// @throws IllegalArgumentException if it has both kinds of quotes
+  public static String quoted(String text) {
+    if (text.indexOf('\'') < 0) {
+      return "'" + text + "'";
+    }
+    if (text.indexOf('"') < 0) {
+      return '"' + text + '"';
+    }
+    throw new IllegalArgumentException("the text " + text + " has both kinds of quotes, between which it cannot stand in an expression");
+  }
+
   /// The squared gain of the leaky ReLU that has this argument as its slope.
   double leaky(Nonlinearity nonlinearity, String slope) {
     return evaluation(slope).leaky(nonlinearity, value(slope));

@@ -63,6 +63,8 @@ final class Definitions {
     table.put("identity(gain=1)", (a, _) -> Initializers.identity(a.number("gain")));
     table.put("eye(gain=1)", (a, _) -> Initializers.eye(a.number("gain")));
     table.put("dirac(groups=1, layout=auto)", (a, scope) -> new Matrix.Dirac(a.whole("groups"), layout(a, scope)));
+    table.put("orthogonal(gain=1, layout=auto)", (a, scope) -> new Orthogonal(a.number("gain"), layout(a, scope)));
+    table.put("delta_orthogonal(gain=1, layout=auto)", (a, scope) -> new DeltaOrthogonal(a.number("gain"), layout(a, scope)));
     table.put("sparse(sparsity, std=0.01)", (a, _) -> Initializers.sparse(a.number("sparsity"), a.number("std")));
     table.put("zero_init(layout=auto)", (a, scope) -> new Matrix.ZerO(layout(a, scope)));
     table.put("bilinear(layout=auto)", (a, scope) -> new Matrix.Bilinear(layout(a, scope)));

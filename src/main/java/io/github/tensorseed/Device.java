@@ -49,7 +49,7 @@ public interface Device extends AutoCloseable {
   void fill(Tensor tensor, Distribution law, RandomStream stream);
 
   /// Writes `scale` times the values of one tensor to another of as many elements, both of this device: computed in binary32, or in binary64
-  /// where either is F64, and rounded once.
+  /// where either is F64, and rounded once. The two may be one.
   default void convert(Tensor from, double scale, Tensor to) {
     if (from.elements() != to.elements()) {
       throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");

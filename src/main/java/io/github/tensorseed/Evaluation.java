@@ -22,6 +22,7 @@ record Evaluation(String source, Expression.Scope scope) {
       case Syntax.Chain chain -> chain(chain);
       case Syntax.Power power -> StrictMath.pow(number(power.base()), number(power.exponent()));
       case Syntax.Call call -> function(call);
+      case Syntax.Text text -> throw at(text, text(text.start(), text.end()) + " is text, and a number is wanted here");
     };
     return finite(value, node.start(), node.end());
   }
@@ -48,6 +49,18 @@ record Evaluation(String source, Expression.Scope scope) {
       throw at(node, "'" + text(node.start(), node.end()) + "' is none of the words " + String.join(", ", words));
     }
     return index;
+  }
+
+  /// The text `node`: quoted, bare, or whatever reads as a number and has no space in it, as in `data/train`.
+  String text(Node node) {
+    if (node instanceof Syntax.Text text) {
+      return text.text();
+    }
+    int length = node.end() - node.start();
+    if (Syntax.bareLength(source, node.start()) < length) {
+      throw at(node, text(node.start(), node.end()) + " is no text; put it in quotes");
+    }
+    return source.substring(node.start(), node.end());
   }
 
   private double variable(Syntax.Name name) {

@@ -149,6 +149,11 @@ public final class Expression implements Initializer {
   }
 
   @Override
+  public void fill(Tensor tensor, RandomStream seed, String name) {
+    resolve(tensor.slice().whole()).fill(tensor, seed, name);
+  }
+
+  @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof Expression expression && tree.text().equals(expression.tree.text());
   }

@@ -28,10 +28,21 @@ public interface Initializer {
   /// @throws IllegalArgumentException with the parameter and the rule it breaks
   default void check(DType dtype) {}
 
-  /// Whether all values come out together, as of a decomposition, so that any slice costs as much as the whole tensor: who needs it piece by
-  /// piece fills all of it first.
-  default boolean comesWhole() {
+  /// Whether the values come through BLAS or LAPACK, see [LinearAlgebra]. They come all at once, so that any slice costs as much as the whole
+  /// tensor: who needs it piece by piece fills all of it first. And they are outside the promise of one seed: another library, machine or
+  /// number of threads gives other last bits.
+  default boolean byLinearAlgebra() {
     return false;
+  }
+
+  /// Fills a tensor of a checkpoint: [#fill(Tensor, RandomStream)] on the stream of its name. An initializer whose values depend on what other
+  /// tensors of the checkpoint get needs this one.
+  ///
+  /// @param seed the stream of the checkpoint
+  /// @param name of the tensor
+  /// @throws IllegalArgumentException as that
+  default void fill(Tensor tensor, RandomStream seed, String name) {
+    fill(tensor, seed.named(name));
   }
 
   /// `initializer` under a text form of its own.
@@ -48,8 +59,13 @@ public interface Initializer {
       }
 
       @Override
-      public boolean comesWhole() {
-        return initializer.comesWhole();
+      public void fill(Tensor tensor, RandomStream seed, String name) {
+        initializer.fill(tensor, seed, name);
+      }
+
+      @Override
+      public boolean byLinearAlgebra() {
+        return initializer.byLinearAlgebra();
       }
 
       @Override

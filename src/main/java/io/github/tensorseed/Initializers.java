@@ -250,6 +250,16 @@ public final class Initializers {
     return new Matrix.Dirac(groups, Layout.OIHW);
   }
 
+  /// Orthonormal rows or, where there are more of them than columns, columns, times `gain`.
+  public static Orthogonal orthogonal(double gain) {
+    return new Orthogonal(gain, Layout.OIHW);
+  }
+
+  /// A convolution that keeps lengths: orthogonal at the centre of its kernel, zero elsewhere.
+  public static DeltaOrthogonal deltaOrthogonal(double gain) {
+    return new DeltaOrthogonal(gain, Layout.OIHW);
+  }
+
   /// Zeros in `sparsity` of each column's rows, N(0, std^2) in the rest.
   public static Sparse sparse(double sparsity, double std) {
     return new Sparse(sparsity, std);

@@ -26,6 +26,11 @@ public abstract class LinearAlgebra {
     this.device = device;
   }
 
+  /// The device whose tensors are taken.
+  public final Device device() {
+    return device;
+  }
+
   /// The library that does it, as in `OpenBLAS 0.3.30, 2 threads`.
   public abstract String library();
 

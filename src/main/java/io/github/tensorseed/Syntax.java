@@ -2,7 +2,7 @@ package io.github.tensorseed;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Reads the text of an initializer into a tree.
@@ -10,7 +10,10 @@ import org.jspecify.annotations.Nullable;
 /// ```
 /// initializer = name [arguments] { "with" "row" "(" number ")" "=" number }
 /// arguments   = "(" [argument { "," argument }] ")"
-/// argument    = [name "="] number
+/// argument    = [name "="] (text | number)
+/// text        = "'" characters but "'" "'" | '"' characters but '"' '"' | bare
+/// bare        = characters but space , ( ) = ^ * ' " that hold a ":" or "..", begin with "/" or "./", or have a "." before a letter (as in
+///               x.npy) that begins no exponent
 /// number      = term { ("+" | "-") term }
 /// term        = factor { ("*" | "/") factor }
 /// factor      = "-" factor | atom ["^" factor]
@@ -19,6 +22,10 @@ import org.jspecify.annotations.Nullable;
 final class Syntax {
   static final int LONGEST = 1 << 16;
   static final int DEEPEST = 64;
+
+  private static final String NOT_BARE = ",()=^*'\"";
+  /// What no number has.
+  private static final Pattern PATH = Pattern.compile("\\.?/|.*?(:|\\.\\.|(?<!\\d)\\.\\p{L}|\\.(?![eE][-+]?\\d)\\p{L})", Pattern.DOTALL);
 
   /// A part of the text, from character `start` to before character `end`.
   sealed interface Node {
@@ -31,6 +38,9 @@ final class Syntax {
 
   /// A variable, a constant or a word.
   record Name(int start, int end, String name) implements Node {}
+
+  /// A path, or the like.
+  record Text(int start, int end, String text) implements Node {}
 
   record Negative(int start, int end, Node of) implements Node {}
 
@@ -137,7 +147,37 @@ final class Syntax {
         throw at(start, "the argument '" + keyword + "' is given twice");
       }
     }
-    return new Argument(keyword, start, number());
+    Node text = text();
+    return new Argument(keyword, start, text != null ? text : number());
+  }
+
+  /// Quoted or bare text, or null where none begins.
+  private @Nullable Text text() {
+    int start = position;
+    char quote = peek();
+    if (quote == '\'' || quote == '"') {
+      int close = source.indexOf(quote, start + 1);
+      if (close < 0) {
+        throw at(start, "the text in quotes that begins here does not end");
+      }
+      consume(close + 1 - start);
+      return new Text(start, end, source.substring(start + 1, close));
+    }
+    int length = bareLength(source, start);
+    if (!PATH.matcher(source).region(start, start + length).lookingAt()) {
+      return null;
+    }
+    consume(length);
+    return new Text(start, end, source.substring(start, end));
+  }
+
+  /// How many characters from `start` on may be those of a bare text.
+  static int bareLength(String source, int start) {
+    int at = start;
+    while (at < source.length() && !Character.isWhitespace(source.charAt(at)) && NOT_BARE.indexOf(source.charAt(at)) < 0) {
+      at++;
+    }
+    return at - start;
   }
 
   private Node number() {

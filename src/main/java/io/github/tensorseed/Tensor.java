@@ -95,6 +95,25 @@ public final class Tensor implements AutoCloseable {
     }
   }
 
+  /// Writes `scale` times the values of `part` where this slice has their elements, as [Device#convert] does.
+  ///
+  /// @param part a tensor of the same device: elements `start`, `start + 1`, ... of the logical tensor
+  /// @throws IllegalArgumentException if the logical tensor has not as many
+  public void copyFrom(Tensor part, long start, double scale) {
+    long end = start + part.elements();
+    if (start < 0 || end > slice.whole().elements()) {
+      throw new IllegalArgumentException(part + " as elements " + start + " to " + end + " of a tensor of " + slice.whole().elements());
+    }
+    slice.forEachRun(run -> {
+      long from = Math.max(start, run.start());
+      Shape shape = Shape.of(Math.max(0, Math.min(end, run.start() + run.count()) - from));
+      if (shape.elements() > 0) {
+        device.convert(device.view(part, (from - start) * part.dtype.bytes(), shape), scale,
+            device.view(this, (run.position() + from - run.start()) * dtype.bytes(), shape));
+      }
+    });
+  }
+
   private int arrayLength() {
     if (elements() > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException("a tensor of " + elements() + " elements does not fit an array; use Device.read");

@@ -27,10 +27,25 @@ public record WithRow(Initializer initializer, long row, double value) implement
 
   @Override
   public void fill(Tensor tensor, RandomStream stream) {
-    Slice slice = tensor.slice();
-    check(slice.whole());
-    check(tensor.dtype());
+    check(tensor);
     initializer.fill(tensor, stream);
+    overwrite(tensor);
+  }
+
+  @Override
+  public void fill(Tensor tensor, RandomStream seed, String name) {
+    check(tensor);
+    initializer.fill(tensor, seed, name);
+    overwrite(tensor);
+  }
+
+  private void check(Tensor tensor) {
+    check(tensor.slice().whole());
+    check(tensor.dtype());
+  }
+
+  private void overwrite(Tensor tensor) {
+    Slice slice = tensor.slice();
     long inside = row - slice.offset(0);
     if (slice.elements() > 0 && inside >= 0 && inside < slice.shape().extent(0)) {
       long elements = slice.elements() / slice.shape().extent(0);
@@ -47,8 +62,8 @@ public record WithRow(Initializer initializer, long row, double value) implement
   }
 
   @Override
-  public boolean comesWhole() {
-    return initializer.comesWhole();
+  public boolean byLinearAlgebra() {
+    return initializer.byLinearAlgebra();
   }
 
   private void check(Shape whole) {

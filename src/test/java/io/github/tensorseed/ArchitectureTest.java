@@ -25,7 +25,7 @@ class ArchitectureTest {
       "device", Set.of("cpu", "cuda"),
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
-      "model", Set.of("checkpoint"),
+      "model", Set.of("checkpoint", "whitening"),
       "cli", Set.of("cpu", "device", "checkpoint", "model", "whitening"));
 
   @Test

@@ -29,9 +29,20 @@ class ExpressionPropertyTest {
       "he_uniform(in, leaky_relu, a=sqrt(5))", "lecun_uniform(layout=article)", "var_scaling_uniform_fan_avg", "identity(-2)",
       "dirac(groups=2, layout=oihw)", "sparse(0.9, std=0.01)", "zero_init", "bilinear(hwio)", "lstm_bias(forget=1)",
       "siren(w0=30, first=true)", "mamba_a_log", "mamba_dt(0.001, 0.1)", "stft(imag, window=hamming, scaling=spectrum, periodic=true)",
-      "xavier_legacy", "ones with row(0) = log(10) with row(1) = -(2^-3)");
+      "normal('0', \"a b\")", "he_normal(fan=x.npy:w.1)", "zeros(/a/b, ../c)", "xavier_legacy", "orthogonal(gain=sqrt(2), layout=hwio)", "delta_orthogonal", "ones with row(0) = log(10) with row(1) = -(2^-3)");
 
   private static final String ALPHABET = "()=,+-*/^._ \n\t\u0000\"'\\é\ud83d09aezwithrow1E";
+
+  /// Any text without one kind of quotes stands between the others, and comes back.
+  @Property(tries = 5000, edgeCases = EdgeCasesMode.NONE)
+  void quotedTexts(@ForAll String text) {
+    Map<String, Expression.Definition> own = Map.of("own(text)", (arguments, _) -> Initializer.named(
+        "own(" + Arguments.quoted(arguments.text("text")) + ")", Initializers.zeros()));
+    String clean = text.replace("'", "");
+    String printed = Expression.parse("own('" + clean + "')", own).resolve(Shape.of(1)).toString();
+    assertThat(printed).isEqualTo("own('" + clean + "')");
+    assertThat(Expression.parse(printed, own)).hasToString(printed);
+  }
 
   private static Scope scope(Random random) {
     return new Scope(SHAPES.get(random.nextInt(SHAPES.size())), LAYOUTS.get(random.nextInt(LAYOUTS.size())),
@@ -107,7 +118,7 @@ class ExpressionPropertyTest {
         Arbitraries.longs().map(Double::longBitsToDouble).filter(Double::isFinite),
         Arbitraries.of(0., -0., 1., -1., Double.MIN_VALUE, Double.MAX_VALUE, 1e7, 1e-3, 9.999e-4, 0.1));
     Arbitrary<Double> positive = any.map(Math::abs);
-    Arbitrary<Initializer> laws = Combinators.combine(any, any, positive, Arbitraries.integers().between(0, 14)).as((a, b, std, kind) -> {
+    Arbitrary<Initializer> laws = Combinators.combine(any, any, positive, Arbitraries.integers().between(0, 16)).as((a, b, std, kind) -> {
       double low = Math.min(a, b);
       double high = Math.max(a, b);
       return switch (kind) {
@@ -125,6 +136,8 @@ class ExpressionPropertyTest {
         case 11 -> new VarianceScaling(Math.min(std, 1e307), VarianceScaling.Mode.GEO_AVG, VarianceScaling.Law.UNIFORM, Fans.Layout.KERAS);
         case 12 -> new Matrix.Dirac(2, Fans.Layout.HWIO);
         case 13 -> new Matrix.ZerO(Fans.Layout.KERAS);
+        case 14 -> new Orthogonal(a, Fans.Layout.HWIO);
+        case 15 -> new DeltaOrthogonal(a, Fans.Layout.HWIO);
         default -> new Matrix.Bilinear(Fans.Layout.HWIO);
       };
     });

@@ -225,6 +225,59 @@ class ExpressionTest {
         .isEqualTo(Expression.parse("he_normal").resolve(SCOPE));
   }
 
+  /// An initializer with a text that tells what it was given.
+  private static final Map<String, Definition> NAMED = Map.of("named(text='', number=1)", (arguments, _) ->
+      Initializer.named("named(" + Arguments.quoted(arguments.text("text")) + ", " + Numbers.text(arguments.number("number")) + ")",
+          new Constant(0)));
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+      named                            | ``
+      named('')                        | ``
+      named('a, b) "c" = ^ é  d', 2) | a, b) "c" = ^ é  d
+      named("it's")                    | it's
+      named(x.npy)                     | x.npy
+      named(text = x.npy , number = 2) | x.npy
+      named(/a/b.c)                    | /a/b.c
+      named(./x)                       | ./x
+      named(../../x-1)                 | ../../x-1
+      named(a/../b)                    | a/../b
+      named(old-1.safetensors:h.0.attn_w+b.weight) | old-1.safetensors:h.0.attn_w+b.weight
+      named(10k.gz, 3)                 | 10k.gz
+      named(1.x)                       | 1.x
+      named(données.npy)               | données.npy
+      named(a.b#c)                     | a.b#c
+      named(data/train)                | data/train
+      named(train-images-idx3-ubyte)   | train-images-idx3-ubyte
+      named(x)                         | x
+      named(-1.5e-3/2)                 | -1.5e-3/2
+      named(1.e5)                      | 1.e5
+      """)
+  void texts(String text, String meant) {
+    Expression expression = Expression.parse(text, NAMED);
+    assertThat(Expression.parse(expression.toString(), NAMED)).isEqualTo(expression);
+    Initializer resolved = expression.resolve(SCOPE);
+    assertThat(resolved.toString()).startsWith("named(" + Arguments.quoted(meant) + ", ");
+    assertThat(Expression.parse(resolved.toString(), NAMED).resolve(SCOPE)).hasToString(resolved.toString());
+  }
+
+  /// What is a number stays one, and what is text is none.
+  @Test
+  void textsAreNoNumbers() {
+    assertThat(number("1.e2")).isEqualTo(100);
+    assertThat(number("1./2")).isEqualTo(0.5);
+    assertThat(number("l/3-1.E+1")).isEqualTo(-9);
+    assertThatThrownBy(() -> number("x.npy")).hasMessageContaining("x.npy is text, and a number is wanted here (column 10)");
+    assertThatThrownBy(() -> number("'1'")).hasMessageContaining("'1' is text");
+    assertThatThrownBy(() -> Expression.parse("he_normal(fan='in')").resolve(SCOPE)).hasMessageContaining("''in'' is none of the words");
+    assertThatThrownBy(() -> Expression.parse("named(a / b)", NAMED).resolve(SCOPE)).hasMessageContaining("a / b is no text; put it in quotes");
+    assertThatThrownBy(() -> Expression.parse("named(max(1, 2))", NAMED).resolve(SCOPE)).hasMessageContaining("is no text; put it in quotes");
+    assertThatThrownBy(() -> Expression.parse("named('a)", NAMED)).hasMessageContaining("does not end").hasMessageContaining("(column 7)");
+    assertThatThrownBy(() -> Expression.parse("named('a'b)", NAMED)).hasMessageContaining("found 'b' where ',' or ')' was expected");
+    assertThatThrownBy(() -> Expression.parse("zeros with row('a') = 0")).hasMessageContaining("found ''' where a number");
+    assertThatThrownBy(() -> Arguments.quoted("'\"")).hasMessageContaining("both kinds of quotes");
+  }
+
   @Test
   void everySignatureIsListedOnceAndReads() {
     assertThat(Expression.signatures()).doesNotHaveDuplicates().isSorted()

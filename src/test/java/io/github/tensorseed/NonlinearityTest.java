@@ -5,6 +5,8 @@ import static org.assertj.core.data.Offset.offset;
 
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class NonlinearityTest {
   /// PyTorch's torch.nn.init.calculate_gain.
@@ -56,5 +58,31 @@ class NonlinearityTest {
       sum += term;
     }
     return 0.5 + sum * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+  }
+
+  /// E\[f(z)^2\] times the squared gain is 1 for a standard normal z, by the midpoint rule; the gains of sigmoid, tanh and selu mean something
+  /// else.
+  @ParameterizedTest
+  @EnumSource(names = {"LINEAR", "CONV", "RELU", "LEAKY_RELU", "GELU", "SILU"})
+  void theGainIsThatOfTheFunction(Nonlinearity nonlinearity) {
+    double sum = 0;
+    double step = 1e-3;
+    for (double z = -12 + step / 2; z < 12; z += step) {
+      sum += Math.pow(nonlinearity.apply(z), 2) * Math.exp(-z * z / 2) * step / Math.sqrt(2 * Math.PI);
+    }
+    assertThat(sum * nonlinearity.scale()).isCloseTo(1, offset(1e-9));
+  }
+
+  /// 1 / (1 + e^2), tanh(1/2), -P(Z > 1), 1 + tanh(1), and for SELU lambda alpha (1/e - 1) and 2 lambda with the paper's constants.
+  @Test
+  void functions() {
+    assertThat(Nonlinearity.SIGMOID.apply(-2)).isCloseTo(0.11920292202211756, offset(1e-16));
+    assertThat(Nonlinearity.TANH.apply(0.5)).isCloseTo(0.46211715726000974, offset(1e-16));
+    assertThat(Nonlinearity.GELU.apply(-1)).isCloseTo(-0.15865525393145705, offset(1e-16));
+    assertThat(Nonlinearity.SILU.apply(2)).isCloseTo(1.7615941559557649, offset(1e-15));
+    assertThat(Nonlinearity.SELU.apply(-1)).isCloseTo(-1.1113307378125625, offset(1e-14));
+    assertThat(Nonlinearity.SELU.apply(2)).isCloseTo(2.101401974710961, offset(1e-15));
+    assertThat(Nonlinearity.LEAKY_RELU.apply(-3)).isEqualTo(-0.03);
+    assertThat(Nonlinearity.RELU.apply(-3)).isZero();
   }
 }

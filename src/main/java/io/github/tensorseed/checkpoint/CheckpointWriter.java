@@ -95,6 +95,7 @@ public final class CheckpointWriter {
       requireMarked(config);
       texts.put(ShardLayout.CONFIG, config.getBytes(StandardCharsets.UTF_8));
     }
+    String algebra = algebra(layout.shards().stream().anyMatch(shard -> part.includes(shard) && shard.byLinearAlgebra()));
     List<String> written = new ArrayList<>();
     List<String> kept = new ArrayList<>();
     try (Target target = Target.open(directory, layout, part, texts)) {
@@ -109,7 +110,7 @@ public final class CheckpointWriter {
         } else if (part.includes(shard)) {
           written.add(shard.file());
           DurableFile.write(directory.resolve(shard.file()), target.temporary(shard.file()), channel -> {
-            byte[] header = shard.header();
+            byte[] header = shard.header(algebra);
             TensorFile.write(channel, ByteBuffer.wrap(header));
             fill(channel, header.length, shard.tensors(), shard.provenance().seed());
           });
@@ -118,6 +119,11 @@ public final class CheckpointWriter {
       target.finish();
     }
     return new Result(List.copyOf(written), List.copyOf(kept));
+  }
+
+  /// What does linear algebra here. Its libraries are loaded where they are needed alone, and before anything is written.
+  private String algebra(boolean needed) {
+    return needed ? Provenance.text(device.linearAlgebra()) : "";
   }
 
   private static void requireMarked(String config) {
@@ -139,7 +145,7 @@ public final class CheckpointWriter {
   /// @throws IOException if the file is there already or cannot be written; with the path, the reason and the remedy
   public void writeSafetensors(List<TensorSpec> tensors, long seed, Path file, boolean force) throws IOException {
     Shard shard = ShardLayout.single(file.toString(), tensors, seed, device.generator());
-    write(file, shard.header(), shard.tensors(), seed, force);
+    write(file, shard.header(algebra(shard.byLinearAlgebra())), shard.tensors(), seed, force);
   }
 
   /// Writes one tensor as an npy file, which holds F64, F32 and F16. Such a file cannot say that it is ours, so none is ever replaced.

@@ -178,7 +178,7 @@ public record Inspection(List<Finding> tensors) {
     }
 
     private double step() {
-      return dtype == DType.F64 ? Double.MIN_VALUE : dtype.widen(1);
+      return Values.spacing(dtype, 0);
     }
 
     /// The share of the elements that one row has.
@@ -249,13 +249,6 @@ public record Inspection(List<Finding> tensors) {
 
   /// The largest relative error of rounding to nearest.
   private static double roundingUnit(DType dtype) {
-    return switch (dtype) {
-      case F64 -> 0x1p-53;
-      case F32 -> 0x1p-24;
-      case F16 -> 0x1p-11;
-      case BF16 -> 0x1p-8;
-      case F8_E4M3 -> 0x1p-4;
-      case F8_E5M2 -> 0x1p-3;
-    };
+    return Values.spacing(dtype, 1) / 2;
   }
 }

@@ -2,6 +2,7 @@ package io.github.tensorseed.checkpoint;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.github.tensorseed.Generator;
+import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.RandomStream;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -38,6 +39,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   static final String GENERATOR_KEY = "tensorseed.generator";
   static final String PLAN_KEY = "tensorseed.plan";
   private static final String TENSORS_KEY = "tensorseed.tensors";
+  private static final String LINEAR_ALGEBRA_KEY = "tensorseed.linear_algebra";
 
   /// Whether a header's metadata are kept under this key.
   static boolean isKey(String key) {
@@ -83,6 +85,33 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     return expressions;
   }
 
+  /// What made the values of a file that come through linear algebra, device and library; empty if it has none.
+  ///
+  /// @throws IOException if that is malformed
+  static Optional<String> linearAlgebra(Checkpoint.Shard shard) throws IOException {
+    String text = shard.header().metadata().get(LINEAR_ALGEBRA_KEY);
+    if (text == null) {
+      return Optional.empty();
+    }
+    List<String> makers = new ArrayList<>();
+    try (Json json = Json.of(shard.file() + ": metadata " + LINEAR_ALGEBRA_KEY, text)) {
+      json.object("the value", maker -> {
+        makers.add(maker);
+        json.skip();
+      });
+      json.end();
+      if (makers.size() != 1) {
+        throw json.malformed("one device and library are expected");
+      }
+    }
+    return Optional.of(makers.getFirst());
+  }
+
+  /// How files name what does linear algebra, as in `cpu: OpenBLAS 0.3.30, 2 threads`.
+  static String text(LinearAlgebra algebra) {
+    return algebra.device().name() + ": " + algebra.library();
+  }
+
   /// Why a file of this provenance and one of `other` are not of one run, whatever the plan; empty if they may be.
   ///
   /// @param where words for this file, to stand behind a value
@@ -105,7 +134,9 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
   }
 
   /// The metadata of a file that has these tensors.
-  SortedMap<String, String> metadata(List<TensorSpec> tensors) {
+  ///
+  /// @param algebra what makes those that come through linear algebra, see [#text(LinearAlgebra)]; of no meaning where there are none
+  SortedMap<String, String> metadata(List<TensorSpec> tensors, String algebra) {
     SortedMap<String, String> metadata = new TreeMap<>();
     metadata.put(FORMAT_KEY, "pt");
     metadata.put(VERSION_KEY, version);
@@ -118,6 +149,15 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     metadata.put(PLAN_KEY, plan);
     Map<String, List<String>> names = new LinkedHashMap<>();
     tensors.forEach(tensor -> names.computeIfAbsent(tensor.expression(), _ -> new ArrayList<>()).add(tensor.name()));
+    metadata.put(TENSORS_KEY, json(names));
+    List<String> outside = tensors.stream().filter(TensorSpec::byLinearAlgebra).map(TensorSpec::name).toList();
+    if (!outside.isEmpty()) {
+      metadata.put(LINEAR_ALGEBRA_KEY, json(Map.of(algebra, outside)));
+    }
+    return metadata;
+  }
+
+  private static String json(Map<String, List<String>> names) {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = Json.FACTORY.createGenerator(text)) {
       json.writeStartObject();
@@ -129,8 +169,7 @@ public record Provenance(String version, int stream, long seed, long shardSize, 
     } catch (IOException e) {
       throw new UncheckedIOException("a string cannot fail", e);
     }
-    metadata.put(TENSORS_KEY, text.toString());
-    return metadata;
+    return text.toString();
   }
 
   private static String text(Checkpoint.Shard shard, String key) throws IOException {

@@ -33,6 +33,9 @@ public final class ShardLayout {
   /// Bytes per file if nothing else is asked for.
   public static final long DEFAULT_SHARD_SIZE = 5_000_000_000L;
 
+  /// As long as a device and its library may be called.
+  private static final String LONG_NAME = "?".repeat(250);
+
   static final String INDEX = "model.safetensors.index.json";
   static final String CONFIG = "config.json";
   static final String SINGLE = "model.safetensors";
@@ -48,11 +51,18 @@ public final class ShardLayout {
       return tensors.stream().mapToLong(TensorSpec::bytes).sum();
     }
 
+    /// Whether some of the values are outside the promise of one seed.
+    boolean byLinearAlgebra() {
+      return tensors.stream().anyMatch(TensorSpec::byLinearAlgebra);
+    }
+
     /// The bytes before the values.
-    byte[] header() {
+    ///
+    /// @param algebra as in [Provenance#metadata]
+    byte[] header(String algebra) {
       SequencedMap<String, TensorFile.Entry> entries = new LinkedHashMap<>();
       tensors.forEach(tensor -> entries.put(tensor.name(), new TensorFile.Entry(tensor.type(), tensor.shape())));
-      return SafetensorsHeader.encode(provenance.metadata(tensors), entries);
+      return SafetensorsHeader.encode(provenance.metadata(tensors, algebra), entries);
     }
   }
 
@@ -109,7 +119,7 @@ public final class ShardLayout {
     for (int i = 0; i < files.size(); i++) {
       String file = files.size() == 1 ? SINGLE : "model-%05d-of-%05d.safetensors".formatted(i + 1, files.size());
       shards.add(new Shard(i, file, inFileOrder(files.get(i)), provenance));
-      shards.getLast().header(); // what cannot be written is to be known before anything is
+      shards.getLast().header(LONG_NAME); // what cannot be written is to be known before anything is
     }
     return new ShardLayout(List.copyOf(shards), provenance, total);
   }

@@ -164,10 +164,17 @@ final class Target implements AutoCloseable {
         return new Found(ours, holds(path, texts.get(name)) ? Optional.empty() : Optional.of("this run would write another text"));
       }
       try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
-        if (shard != null && isShard(channel, shard)) {
+        if (shard != null && !shard.byLinearAlgebra() && isShard(channel, shard, "")) {
           return new Found(true, Optional.empty());
         }
         SafetensorsHeader header = SafetensorsHeader.read(path, channel, new Json.Budget());
+        if (shard != null && shard.byLinearAlgebra()) {
+          // Another library or number of threads may have made it: what is finished stays.
+          Optional<String> algebra = Provenance.linearAlgebra(new Checkpoint.Shard(path, header));
+          if (algebra.isPresent() && isShard(channel, shard, algebra.get())) {
+            return new Found(true, Optional.empty());
+          }
+        }
         Optional<Provenance> provenance = Provenance.of(new Checkpoint.Shard(path, header));
         return provenance.isEmpty()
             ? Found.foreign("tensorseed did not write it")
@@ -178,8 +185,8 @@ final class Target implements AutoCloseable {
     }
   }
 
-  private static boolean isShard(FileChannel channel, Shard shard) throws IOException {
-    byte[] header = shard.header();
+  private static boolean isShard(FileChannel channel, Shard shard, String algebra) throws IOException {
+    byte[] header = shard.header(algebra);
     if (channel.size() != header.length + shard.dataBytes()) {
       return false;
     }

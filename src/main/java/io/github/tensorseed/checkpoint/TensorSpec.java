@@ -84,6 +84,11 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     return bytes(type, shape);
   }
 
+  /// Whether its values are outside the promise of one seed, see [Initializer#byLinearAlgebra].
+  public boolean byLinearAlgebra() {
+    return initializer.byLinearAlgebra();
+  }
+
   /// Bytes of one value.
   int width() {
     return type.bits() / 8;
@@ -94,12 +99,12 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
   /// @param seed the stream of the checkpoint
   Source source(Device device, RandomStream seed) {
     RandomStream stream = seed.named(name);
-    if (!initializer.comesWhole()) {
+    if (!byLinearAlgebra()) {
       return new Source(this, device, stream, null);
     }
-    Tensor whole = device.allocate(type.dtype().orElseThrow(), shape);
+    Tensor whole = device.linearAlgebra().device().allocate(type.dtype().orElseThrow(), shape);
     try {
-      initializer.fill(whole, stream);
+      initializer.fill(whole, seed, name);
     } catch (RuntimeException e) {
       whole.close();
       throw e;
@@ -107,7 +112,7 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     return new Source(this, device, stream, whole);
   }
 
-  /// @param whole has been filled already, if its values come out together
+  /// @param whole has been filled already, if its values come through linear algebra
   record Source(TensorSpec spec, Device device, RandomStream stream, @Nullable Tensor whole) implements AutoCloseable {
     void fill(Slice slice, MemorySegment host) {
       if (whole != null) {

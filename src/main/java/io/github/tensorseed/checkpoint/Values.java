@@ -53,6 +53,20 @@ final class Values {
     };
   }
 
+  /// The distance from `value` to the next larger magnitude of `dtype`; below the normal range that of the least values.
+  static double spacing(DType dtype, double value) {
+    int bits = switch (dtype) {
+      case F64 -> 52;
+      case F32 -> 23;
+      case F16 -> 10;
+      case BF16 -> 7;
+      case F8_E4M3 -> 3;
+      case F8_E5M2 -> 2;
+    };
+    double least = dtype == DType.F64 ? Double.MIN_VALUE : dtype.widen(1);
+    return Math.max(least, Math.scalb(1.0, Math.getExponent(value) - bits));
+  }
+
   /// Whether the bits of element `index`, of `width` bytes, differ.
   static boolean differ(MemorySegment a, MemorySegment b, long index, int width) {
     return MemorySegment.mismatch(a, index * width, (index + 1) * width, b, index * width, (index + 1) * width) >= 0;

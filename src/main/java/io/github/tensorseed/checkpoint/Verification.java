@@ -13,13 +13,24 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 
-/// Whether a checkpoint has the bits that its own metadata promises.
+/// Whether a checkpoint has the bits that its own metadata promises; of tensors that come through linear algebra, whose last bits nothing
+/// promises, whether it has values within [#BOUND].
 ///
 /// @param tensors how many were compared
 /// @param bytes how many were compared
+/// @param within those that come through linear algebra, and are within the bound
 /// @param faults those that are not as promised
 /// @param conflicts which files are not of one run, and why
-public record Verification(int tensors, long bytes, List<Fault> faults, List<String> conflicts) {
+public record Verification(int tensors, long bytes, List<Within> within, List<Fault> faults, List<String> conflicts) {
+
+  /// How far a value of a tensor that comes through linear algebra may be from the one that is made here, as a share of the largest magnitude
+  /// in the tensor; a step of the stored dtype at the value is allowed besides, by which two numbers may come apart that round otherwise.
+  public static final double BOUND = 1e-5;
+
+  /// A tensor that comes through linear algebra and is as it should be.
+  ///
+  /// @param deviation the largest that was found, as a share of the largest magnitude in the tensor, rounding included
+  public record Within(String tensor, String file, double deviation) {}
 
   /// A tensor that is not what the metadata says.
   ///
@@ -27,7 +38,8 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
   /// @param differing how many elements differ
   /// @param expected the value that belongs there
   /// @param found the value that is there
-  public record Fault(String tensor, String file, long element, long differing, double expected, double found) {}
+  /// @param allowed how far it may be from that; 0 where its bits must be the same
+  public record Fault(String tensor, String file, long element, long differing, double expected, double found, double allowed) {}
 
   /// Makes all values again and compares their bits.
   ///
@@ -38,6 +50,7 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
   ///     or with another generator than the device's
   public static Verification of(Checkpoint checkpoint, Map<String, Expression.Definition> own, Device device, int threads,
       LongConsumer progress) throws IOException {
+    List<Within> within = new ArrayList<>();
     List<Fault> faults = new ArrayList<>();
     List<String> conflicts = new ArrayList<>();
     int tensors = 0;
@@ -63,7 +76,11 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
           }
           try {
             TensorSpec spec = new TensorSpec(tensor.name(), tensor.type(), tensor.shape(), Expression.parse(expression, own));
-            compare(checkpoint, tensor, spec, provenance.seed(), device, workers, progress).ifPresent(faults::add);
+            try (TensorSpec.Source source = spec.source(device, RandomStream.of(provenance.seed()))) {
+              Comparing comparing = new Comparing(checkpoint, tensor, source, workers);
+              comparing.run(progress);
+              comparing.fault().ifPresentOrElse(faults::add, () -> comparing.within().ifPresent(within::add));
+            }
           } catch (IllegalArgumentException e) {
             throw new IOException(shard.file() + ": the expression of tensor '" + Printable.of(tensor.name()) + "' cannot be: "
                 + Printable.of(String.valueOf(e.getMessage())), e);
@@ -73,7 +90,7 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
         }
       }
     }
-    return new Verification(tensors, bytes, List.copyOf(faults), List.copyOf(conflicts));
+    return new Verification(tensors, bytes, List.copyOf(within), List.copyOf(faults), List.copyOf(conflicts));
   }
 
   private static Provenance provenance(Checkpoint.Shard shard) throws IOException {
@@ -95,44 +112,113 @@ public record Verification(int tensors, long bytes, List<Fault> faults, List<Str
             : Optional.of("plan " + Printable.of(made.plan()) + " " + here + ", " + Printable.of(other.plan()) + " " + there));
   }
 
-  private static Optional<Fault> compare(Checkpoint checkpoint, StoredTensor tensor, TensorSpec spec, long seed, Device device,
-      Workers workers, LongConsumer progress) throws IOException {
-    int width = spec.width();
-    var fault = new Object() {
-      long element = Long.MAX_VALUE;
-      long differing;
-      double expected;
-      double found;
-    };
-    try (TensorSpec.Source source = spec.source(device, RandomStream.of(seed))) {
-      for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
-        workers.submit((_, first, second) -> {
-          MemorySegment stored = first.asSlice(0, slice.elements() * width);
-          MemorySegment made = second.asSlice(0, slice.elements() * width);
-          checkpoint.read(tensor, slice.start() * width, stored);
+  /// One tensor of the file beside the same tensor made again.
+  private static final class Comparing {
+    private final Checkpoint checkpoint;
+    private final StoredTensor tensor;
+    private final TensorSpec.Source source;
+    private final Workers workers;
+    private final boolean exact;
+    private final int width;
+    private double largest;
+    private double deviation;
+    private long element = Long.MAX_VALUE;
+    private long differing;
+    private double expected;
+    private double found;
+
+    Comparing(Checkpoint checkpoint, StoredTensor tensor, TensorSpec.Source source, Workers workers) {
+      this.checkpoint = checkpoint;
+      this.tensor = tensor;
+      this.source = source;
+      this.workers = workers;
+      exact = !source.spec().byLinearAlgebra();
+      width = source.spec().width();
+    }
+
+    void run(LongConsumer progress) throws IOException {
+      if (!exact) {
+        forEachChunk((slice, stored, made) -> {
           source.fill(slice, made);
-          long mismatch = stored.mismatch(made);
-          if (mismatch >= 0) {
-            long at = mismatch / width;
-            long differing = 0;
-            for (long i = at; i < slice.elements(); i++) {
-              differing += Values.differ(stored, made, i, width) ? 1 : 0;
-            }
-            synchronized (fault) {
-              fault.differing += differing;
-              if (slice.start() + at < fault.element) {
-                fault.element = slice.start() + at;
-                fault.expected = Values.decode(tensor.type(), made, at);
-                fault.found = Values.decode(tensor.type(), stored, at);
-              }
-            }
+          double most = 0;
+          for (long i = 0; i < slice.elements(); i++) {
+            double magnitude = Math.abs(Values.decode(tensor.type(), made, i));
+            most = Double.isFinite(magnitude) ? Math.max(most, magnitude) : most;
           }
-          progress.accept(stored.byteSize());
+          synchronized (this) {
+            largest = Math.max(largest, most);
+          }
         });
+      }
+      forEachChunk((slice, stored, made) -> {
+        checkpoint.read(tensor, slice.start() * width, stored);
+        source.fill(slice, made);
+        if (stored.mismatch(made) >= 0) {
+          compare(slice, stored, made);
+        }
+        progress.accept(stored.byteSize());
+      });
+    }
+
+    private interface Chunk {
+      void take(Slice slice, MemorySegment stored, MemorySegment made) throws IOException;
+    }
+
+    private void forEachChunk(Chunk action) throws IOException {
+      for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
+        long bytes = slice.elements() * width;
+        workers.submit((_, first, second) -> action.take(slice, first.asSlice(0, bytes), second.asSlice(0, bytes)));
       }
       workers.await();
     }
-    return fault.differing == 0 ? Optional.empty() : Optional.of(new Fault(
-        tensor.name(), String.valueOf(tensor.file().getFileName()), fault.element, fault.differing, fault.expected, fault.found));
+
+    private void compare(Slice slice, MemorySegment stored, MemorySegment made) {
+      long first = -1;
+      long count = 0;
+      double most = 0;
+      for (long i = 0; i < slice.elements(); i++) {
+        if (!Values.differ(stored, made, i, width)) {
+          continue;
+        }
+        if (!exact) {
+          double here = Values.decode(tensor.type(), made, i);
+          double there = Values.decode(tensor.type(), stored, i);
+          most = Math.max(most, Math.abs(there - here));
+          if (Math.abs(there - here) <= allowed(here, there)) {
+            continue;
+          }
+        }
+        first = first < 0 ? i : first;
+        count++;
+      }
+      synchronized (this) {
+        deviation = Math.max(deviation, most);
+        differing += count;
+        if (count > 0 && slice.start() + first < element) {
+          element = slice.start() + first;
+          expected = Values.decode(tensor.type(), made, first);
+          found = Values.decode(tensor.type(), stored, first);
+        }
+      }
+    }
+
+    private double allowed(double here, double there) {
+      return BOUND * largest
+          + Values.spacing(tensor.type().dtype().orElseThrow(), Math.max(Math.abs(here), Math.abs(there)));
+    }
+
+    private String file() {
+      return String.valueOf(tensor.file().getFileName());
+    }
+
+    Optional<Fault> fault() {
+      return differing == 0 ? Optional.empty() : Optional.of(new Fault(
+          tensor.name(), file(), element, differing, expected, found, exact ? 0 : allowed(expected, expected)));
+    }
+
+    Optional<Within> within() {
+      return exact ? Optional.empty()
+          : Optional.of(new Within(tensor.name(), file(), largest == 0 ? 0 : deviation / largest));
+    }
   }
 }

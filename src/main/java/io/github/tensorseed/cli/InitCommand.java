@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,6 +34,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Every value is a function of the seed, the tensor's name and the place in the tensor: not of threads, devices, shards or other tensors.",
+      "Those that come through linear algebra (orthogonal, zca, ...) are so within 1e-5 of the tensor's largest magnitude.",
       "",
       "Examples:",
       "  tensorseed init gpt2 --seed 42 --out gpt2",
@@ -90,7 +92,7 @@ final class InitCommand implements Callable<Integer> {
     PrintWriter stdout = spec.commandLine().getOut();
     PrintWriter stderr = spec.commandLine().getErr();
     if (plan.tensors().isEmpty()) {
-      stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, null, List.of(), List.of())) : "nothing is missing");
+      stdout.println(json ? Json.text(new Report(out.toString(), key, 0, 0, 0, 0, null, List.of(), List.of(), List.of())) : "nothing is missing");
       return 0;
     }
     if (plan.tensors().stream().anyMatch(tensor -> tensor.type().name().startsWith("F8"))) {
@@ -114,7 +116,8 @@ final class InitCommand implements Callable<Integer> {
     }
     double seconds = (System.nanoTime() - started) * 1e-9;
     Report report = new Report(out.toString(), key, tensors.size(), tensors.stream().mapToLong(tensor -> tensor.shape().elements()).sum(),
-        bytes, seconds, name, result.written(), result.kept());
+        bytes, seconds, name, result.written(), result.kept(),
+        tensors.stream().filter(TensorSpec::byLinearAlgebra).map(TensorSpec::name).toList());
     stdout.println(json ? Json.text(report) : report.text());
     return 0;
   }
@@ -151,9 +154,22 @@ final class InitCommand implements Callable<Integer> {
   /// @param device that made the values; null if there were none to make
   /// @param written names of files
   /// @param kept names of files that an earlier run had finished
+  /// @param byLinearAlgebra names of tensors whose last bits are outside the promise of one seed
   record Report(String out, long seed, int tensors, long parameters, long bytes, double seconds, @Nullable String device,
-      List<String> written, List<String> kept) {
+      List<String> written, List<String> kept, List<String> byLinearAlgebra) {
+    private static final int NAMED = 3;
+
     String text() {
+      return done() + (byLinearAlgebra.isEmpty() ? "" : System.lineSeparator() + outside());
+    }
+
+    private String outside() {
+      int more = byLinearAlgebra.size() - NAMED;
+      return "through linear algebra, so not the same to the last bit elsewhere: "
+          + byLinearAlgebra.stream().limit(NAMED).collect(Collectors.joining(", ")) + (more > 0 ? " and " + more + " more" : "");
+    }
+
+    private String done() {
       return String.format(Locale.ROOT, "%s: %s, %s, %s; %s written%s in %.2f s, seed %d", out, Units.count(tensors, "tensor"),
           Units.count(parameters, "parameter"), Units.bytes(bytes), Units.count(written.size(), "file"),
           kept.isEmpty() ? "" : ", " + kept.size() + " kept", seconds, seed);

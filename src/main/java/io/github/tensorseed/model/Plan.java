@@ -9,6 +9,7 @@ import io.github.tensorseed.checkpoint.ShardLayout;
 import io.github.tensorseed.checkpoint.StoredTensor;
 import io.github.tensorseed.checkpoint.StoredType;
 import io.github.tensorseed.checkpoint.TensorSpec;
+import io.github.tensorseed.whitening.FromData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -175,7 +176,7 @@ public record Plan(List<TensorSpec> tensors, @Nullable String config) {
           : Stream.of(matcher.group(3).split(",", -1)).mapToLong(extent -> Long.parseLong(extent.strip())).toArray();
       String expression = " ".repeat(matcher.end()) + text.substring(matcher.end());
       Shape shape = Shape.of(extents);
-      return new TensorSpec(matcher.group(1), DType.of(matcher.group(2)), shape, Expression.parse(expression).resolve(shape));
+      return new TensorSpec(matcher.group(1), DType.of(matcher.group(2)), shape, Expression.parse(expression, FromData.DEFINITIONS).resolve(shape));
     } catch (NumberFormatException e) {
       throw new IllegalArgumentException("'" + text + "' column " + (matcher.start(3) + 1)
           + ": the shape must be whole numbers below 2^63", e);

@@ -2,6 +2,7 @@ package io.github.tensorseed.model;
 
 import io.github.tensorseed.Expression;
 import io.github.tensorseed.Nearest;
+import io.github.tensorseed.whitening.FromData;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -28,7 +29,7 @@ import java.util.regex.Pattern;
 /// In a pattern `*` is any characters, dots included, `?` is one, and `{l}` is a whole run of digits, taken as the variable l. An
 /// expression is what [Expression#parse] reads; beside the variables of patterns it may use fan_in, fan_out, rank, the numeric keys of the
 /// model's configuration, and for a bias layer_fan_in and layer_fan_out, the fans of the weight beside it. `#` at the beginning of a
-/// line or after a space begins a comment.
+/// line or after a space, and not in quotes, begins a comment.
 public final class Recipe {
   private static final int MOST_BYTES = 1 << 20;
   private static final String EXAMPLE = "(width_mult=8)";
@@ -153,9 +154,16 @@ public final class Recipe {
   }
 
   private static String withoutComment(String line) {
-    for (int i = line.indexOf('#'); i >= 0; i = line.indexOf('#', i + 1)) {
-      if (i == 0 || Character.isWhitespace(line.charAt(i - 1))) {
+    char quote = 0;
+    int equals = line.indexOf('=');
+    for (int i = 0; i < line.length(); i++) {
+      char c = line.charAt(i);
+      if (quote != 0) {
+        quote = c == quote ? 0 : quote;
+      } else if (c == '#' && (i == 0 || Character.isWhitespace(line.charAt(i - 1)))) {
         return line.substring(0, i);
+      } else if ((c == '\'' || c == '"') && equals >= 0 && equals < i) {
+        quote = c;
       }
     }
     return line;
@@ -170,7 +178,7 @@ public final class Recipe {
     try {
       // Spaces in place of the pattern, so that the columns of a complaint are those of the line.
       String expression = " ".repeat(equals + 1) + text.substring(equals + 1);
-      return new Rule(where, new Glob(text.substring(0, equals).strip()), Expression.parse(expression));
+      return new Rule(where, new Glob(text.substring(0, equals).strip()), Expression.parse(expression, FromData.DEFINITIONS));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(where + ": " + e.getMessage(), e);
     }

@@ -15,6 +15,7 @@ import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.BatchesContract;
 import io.github.tensorseed.whitening.ConventionContract;
+import io.github.tensorseed.whitening.InitializersFromDataContract;
 import io.github.tensorseed.whitening.ScatterContract;
 import io.github.tensorseed.whitening.WhiteningContract;
 import io.github.tensorseed.whitening.WhiteningFileContract;
@@ -30,7 +31,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The contracts of linear algebra, whitening and rows of files on JCublas2 and JCusolverDn, over the stand-ins of the emulated driver.
+/// The contracts of linear algebra, whitening, rows of files and initializers from data on JCublas2 and JCusolverDn, over the stand-ins of the
+/// emulated driver.
 @Execution(ExecutionMode.CONCURRENT)
 class CudaLinearAlgebraTest {
   private static final class AlgebraOnGpu extends LinearAlgebraContract {
@@ -47,6 +49,12 @@ class CudaLinearAlgebraTest {
 
   private static final class BatchesOnGpu extends BatchesContract {
     BatchesOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
+  private static final class FromDataOnGpu extends InitializersFromDataContract {
+    FromDataOnGpu() {
       super(CudaDevice.open(0));
     }
   }
@@ -80,6 +88,7 @@ class CudaLinearAlgebraTest {
       run(ScatterContract.class, ScatterOnGpu::new);
       run(ConventionContract.class, ConventionsOnGpu::new);
       run(WhiteningFileContract.class, FilesOnGpu::new);
+      run(InitializersFromDataContract.class, FromDataOnGpu::new);
     }
 
     private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
@@ -137,7 +146,7 @@ class CudaLinearAlgebraTest {
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
     assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
         .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "whatIsSavedComesBack", "everyRowComesOnceAndInOrder")
-        .hasSize(32);
+        .contains("everyDeviceIsNearTheHost").hasSize(42);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());

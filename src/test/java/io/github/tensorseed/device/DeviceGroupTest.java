@@ -37,6 +37,13 @@ class DeviceGroupTest {
   }
 
   @Test
+  void linearAlgebraIsThatOfTheFirst() {
+    try (DeviceGroup group = new DeviceGroup(List.of(first, second))) {
+      assertThat(group.linearAlgebra().device()).isSameAs(first);
+    }
+  }
+
+  @Test
   void memoryBelongsToOneDevice() {
     try (DeviceGroup group = new DeviceGroup(List.of(first, second))) {
       assertThatThrownBy(() -> group.wrap(Arena.ofAuto().allocate(4), DType.F32, Slice.of(Shape.of(1))))

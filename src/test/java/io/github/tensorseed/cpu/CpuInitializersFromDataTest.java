@@ -1,0 +1,9 @@
+package io.github.tensorseed.cpu;
+
+import io.github.tensorseed.whitening.InitializersFromDataContract;
+
+class CpuInitializersFromDataTest extends InitializersFromDataContract {
+  CpuInitializersFromDataTest() {
+    super(CpuDevice.open(2));
+  }
+}
