@@ -1,7 +1,7 @@
 package io.github.tensorseed;
 
-/// A convolution that keeps lengths: at the centre of its kernel an orthogonal map from inputs to outputs, uniform among all such (Haar), times
-/// `gain`, and zero elsewhere.
+/// A convolution that keeps lengths: at the centre of its kernel an orthogonal map from inputs to outputs, uniform among all such (Haar),
+/// times `gain`, and zero elsewhere.
 ///
 /// - Shape: rank 3 to 5, a convolution's in `layout`, with at most as many inputs as outputs. The centre is position (k - 1) / 2, rounded
 ///   down, along each axis of the kernel.

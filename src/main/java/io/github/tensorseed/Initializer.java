@@ -28,15 +28,15 @@ public interface Initializer {
   /// @throws IllegalArgumentException with the parameter and the rule it breaks
   default void check(DType dtype) {}
 
-  /// Whether the values come through BLAS or LAPACK, see [LinearAlgebra]. They come all at once, so that any slice costs as much as the whole
-  /// tensor: who needs it piece by piece fills all of it first. And they are outside the promise of one seed: another library, machine or
-  /// number of threads gives other last bits.
+  /// Whether the values come through BLAS or LAPACK, see [LinearAlgebra]. They come all at once, so that any slice costs as much as the
+  /// whole tensor: who needs it piece by piece fills all of it first. And they are outside the promise of one seed: another library,
+  /// machine or number of threads gives other last bits.
   default boolean byLinearAlgebra() {
     return false;
   }
 
-  /// Fills a tensor of a checkpoint: [#fill(Tensor, RandomStream)] on the stream of its name. An initializer whose values depend on what other
-  /// tensors of the checkpoint get needs this one.
+  /// Fills a tensor of a checkpoint: [#fill(Tensor, RandomStream)] on the stream of its name. An initializer whose values depend on what
+  /// other tensors of the checkpoint get needs this one.
   ///
   /// @param seed the stream of the checkpoint
   /// @param name of the tensor

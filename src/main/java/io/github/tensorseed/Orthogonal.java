@@ -1,11 +1,11 @@
 package io.github.tensorseed;
 
-/// A matrix with orthonormal rows or, where it has more rows than columns, columns, times `gain`; uniform among all such (Haar). The smaller
-/// number of vectors is Gaussian, and made orthonormal by [LinearAlgebra#qr].
+/// A matrix with orthonormal rows or, where it has more rows than columns, columns, times `gain`; uniform among all such (Haar). The
+/// smaller number of vectors is Gaussian, and made orthonormal by [LinearAlgebra#qr].
 ///
 /// - Shape: rank 2 or more, taken as the matrix \[first extent, all others\] in layout OIHW, \[all others, last extent\] in the others.
-/// - Precision: Gaussian values of F32, for F64 tensors of F64; the rest in F64, rounded once. The last bits depend on the library, the machine
-///   and its threads, within 1e-5 of the largest value: this law is outside the promise of one seed.
+/// - Precision: Gaussian values of F32, for F64 tensors of F64; the rest in F64, rounded once. The last bits depend on the library, the
+///   machine and its threads, within 1e-5 of the largest value: this law is outside the promise of one seed.
 /// - Source: A. Saxe et al., arXiv 1312.6120; the diagonal of R made positive as by F. Mezzadri, arXiv math-ph/0609050.
 public record Orthogonal(double gain, Fans.Layout layout) implements Initializer {
   public Orthogonal {

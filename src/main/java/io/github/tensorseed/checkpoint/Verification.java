@@ -23,8 +23,9 @@ import java.util.function.LongConsumer;
 /// @param conflicts which files are not of one run, and why
 public record Verification(int tensors, long bytes, List<Within> within, List<Fault> faults, List<String> conflicts) {
 
-  /// How far a value of a tensor that comes through linear algebra may be from the one that is made here, as a share of the largest magnitude
-  /// in the tensor; a step of the stored dtype at the value is allowed besides, by which two numbers may come apart that round otherwise.
+  /// How far a value of a tensor that comes through linear algebra may be from the one that is made here, as a share of the largest
+  /// magnitude in the tensor; a step of the stored dtype at the value is allowed besides, by which two numbers may come apart that round
+  /// otherwise.
   public static final double BOUND = 1e-5;
 
   /// A tensor that comes through linear algebra and is as it should be.

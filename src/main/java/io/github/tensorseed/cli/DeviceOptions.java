@@ -17,7 +17,8 @@ final class DeviceOptions {
   @Spec(Spec.Target.MIXEE) CommandSpec command = CommandSpec.create();
 
   @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
-      description = "auto, cpu, cuda:N, or several as in cuda:0,cuda:1. The bits are the same, except through linear algebra. Default: ${DEFAULT-VALUE}.")
+      description = "auto, cpu, cuda:N, or several as in cuda:0,cuda:1. The bits are the same, except through linear algebra."
+          + " Default: ${DEFAULT-VALUE}.")
   String name = "auto";
 
   @Option(names = "--generator", paramLabel = "GENERATOR", defaultValue = "tensorseed",

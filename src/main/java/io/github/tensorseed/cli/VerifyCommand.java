@@ -41,8 +41,8 @@ final class VerifyCommand implements Callable<Integer> {
   @Mixin DeviceOptions device = new DeviceOptions();
 
   @Option(names = "--data", paramLabel = "[NAME=]FILE",
-      description = "Where the data is that initializers such as zca('NAME') look at; without NAME for all of them. May be repeated. Default: where"
-          + " it was, relative paths from the working folder on.")
+      description = "Where the data is that initializers such as zca('NAME') look at; without NAME for all of them. May be repeated."
+          + " Default: where it was, relative paths from the working folder on.")
   List<String> data = List.of();
 
   @Option(names = "--json", description = "Reports in JSON.")
@@ -65,7 +65,8 @@ final class VerifyCommand implements Callable<Integer> {
       verification.conflicts().forEach(conflict -> out.println("files of different runs: " + conflict));
       for (Verification.Fault fault : verification.faults()) {
         out.println(Printable.of(fault.tensor()) + " (" + fault.file() + "): element " + fault.element() + " is " + fault.found()
-            + " and should be " + fault.expected() + (fault.allowed() == 0 ? "" : " within " + fault.allowed()) + "; " + Units.count(fault.differing(), "element") + " in all");
+            + " and should be " + fault.expected() + (fault.allowed() == 0 ? "" : " within " + fault.allowed()) + "; "
+            + Units.count(fault.differing(), "element") + " in all");
       }
       out.println(path + ": " + Units.count(verification.tensors(), "tensor") + ", " + Units.bytes(verification.bytes()) + "; "
           + verdict(verification));

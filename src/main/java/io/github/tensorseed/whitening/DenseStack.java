@@ -49,8 +49,8 @@ public final class DenseStack implements Lsuv.Forward, AutoCloseable {
       for (Tensor weight : stack.weights) {
         Shape shape = weight.shape();
         if (shape.rank() != 2 || shape.extent(stack.outFirst ? 1 : 0) != width) {
-          throw new IllegalArgumentException("layer " + stack.outputs.size() + ": the weight " + weight + " in layout " + layout + " does not take "
-              + width + " inputs");
+          throw new IllegalArgumentException("layer " + stack.outputs.size() + ": the weight " + weight + " in layout " + layout
+              + " does not take " + width + " inputs");
         }
         width = shape.extent(stack.outFirst ? 0 : 1);
         stack.outputs.add(stack.device.allocate(weight.dtype(), Shape.of(rows.shape().extent(0), width)));

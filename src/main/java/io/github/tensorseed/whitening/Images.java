@@ -12,15 +12,16 @@ record Images(PatchWhitening.Order order, int channels, int height, int width) {
   /// @throws IllegalArgumentException for other ranks, of which nobody can say what is height and what is width
   static Images of(Shape array, PatchWhitening.Order order) {
     if (array.rank() != 3 && array.rank() != 4) {
-      throw new IllegalArgumentException("an array of shape " + array + " is not one of images, which is [n, h, w] or " + (order == PatchWhitening.Order.CHW
-          ? "[n, c, h, w]" : "[n, h, w, c]") + "; reshape it");
+      throw new IllegalArgumentException("an array of shape " + array + " is not one of images, which is [n, h, w] or "
+          + (order == PatchWhitening.Order.CHW ? "[n, c, h, w]" : "[n, h, w, c]") + "; reshape it");
     }
     int[] extents = new int[array.rank()];
     for (int axis = 1; axis < extents.length; axis++) {
       extents[axis] = Math.toIntExact(array.extent(axis));
     }
     return extents.length == 3 ? new Images(order, 1, extents[1], extents[2])
-        : order == PatchWhitening.Order.CHW ? new Images(order, extents[1], extents[2], extents[3]) : new Images(order, extents[3], extents[1], extents[2]);
+        : order == PatchWhitening.Order.CHW ? new Images(order, extents[1], extents[2], extents[3])
+        : new Images(order, extents[3], extents[1], extents[2]);
   }
 
   /// How many patches of this size an image has, at every place where it lies inside.

@@ -10,8 +10,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.SequencedMap;
 
-/// Layer-sequential unit variance: weights begin orthonormal, and each, from the first layer to the last, is divided by the standard deviation
-/// of its layer's output on real data until that is 1.
+/// Layer-sequential unit variance: weights begin orthonormal, and each, from the first layer to the last, is divided by the standard
+/// deviation of its layer's output on real data until that is 1.
 ///
 /// ```java
 /// try (DenseStack stack = DenseStack.open(rows, weights.sequencedValues(), Fans.Layout.OIHW, Nonlinearity.RELU)) {
@@ -19,7 +19,8 @@ import java.util.SequencedMap;
 /// }
 /// ```
 ///
-/// - Source: D. Mishkin, J. Matas, arXiv 1511.06422; tolerance and iterations are those of their code, which warns where they do not suffice.
+/// - Source: D. Mishkin, J. Matas, arXiv 1511.06422; tolerance and iterations are those of their code, which warns where they do not
+///   suffice.
 ///
 /// @param tolerance by how much a variance may differ from 1
 /// @param iterations how often a weight is scaled at most
@@ -33,8 +34,8 @@ public record Lsuv(double tolerance, int iterations) {
   /// What a network does with its data.
   @FunctionalInterface
   public interface Forward {
-    /// The output of layer `layer`, counted from 0, before the function that follows it, by the weights as they are now. It is only read, and
-    /// has been when this is called again.
+    /// The output of layer `layer`, counted from 0, before the function that follows it, by the weights as they are now. It is only read,
+    /// and has been when this is called again.
     Tensor output(int layer);
   }
 

@@ -17,8 +17,8 @@ import java.util.SequencedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// The weight of one dense layer by [Lsuv]. The layers below it are made first, by the same law on the streams of their names, and rounded to
-/// the dtype of this tensor, so that they are what is written where all have one dtype and every other argument is the same.
+/// The weight of one dense layer by [Lsuv]. The layers below it are made first, by the same law on the streams of their names, and rounded
+/// to the dtype of this tensor, so that they are what is written where all have one dtype and every other argument is the same.
 ///
 /// - Shape: \[out, in\] in layout OIHW, \[in, out\] in the others.
 /// - Precision: everything in F64, each weight rounded once; outside the promise of one seed.

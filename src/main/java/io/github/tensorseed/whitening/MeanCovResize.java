@@ -15,10 +15,10 @@ import io.github.tensorseed.Tensor;
 /// An embedding for a larger vocabulary: the rows of the old one as they are, then rows drawn from N(mean, scale * covariance) of these.
 ///
 /// - Shape: \[rows, features\], of at least as many rows as the data.
-/// - Precision: Gaussian values of F32, for F64 tensors of F64, at the rows' own place; the rest in F64, rounded once; outside the promise of
-///   one seed.
-/// - Source: J. Hewitt, Initializing New Word Embeddings for Pretrained Language Models, 2021, with scale 1 and the covariance divided by the
-///   number of rows; transformers' `resize_token_embeddings` has a scale of 1e-9.
+/// - Precision: Gaussian values of F32, for F64 tensors of F64, at the rows' own place; the rest in F64, rounded once; outside the promise
+///   of one seed.
+/// - Source: J. Hewitt, Initializing New Word Embeddings for Pretrained Language Models, 2021, with scale 1 and the covariance divided by
+///   the number of rows; transformers' `resize_token_embeddings` has a scale of 1e-9.
 ///
 /// @param data the old rows, as [RowFile#open] takes them
 /// @param files where the data is
@@ -37,10 +37,12 @@ public record MeanCovResize(String data, double scale, DataFiles files) implemen
   public MeanCovResize resolve(Shape whole) {
     Shape old = files.shape(data);
     if (whole.rank() != 2 || DataFiles.features(old) != whole.extent(1)) {
-      throw new IllegalArgumentException(this + ": the data has rows of " + DataFiles.features(old) + " features, and not those of " + whole);
+      throw new IllegalArgumentException(this + ": the data has rows of " + DataFiles.features(old) + " features, and not those of "
+          + whole);
     }
     if (whole.extent(0) < old.extent(0)) {
-      throw new IllegalArgumentException(this + ": the data has " + old.extent(0) + " rows, and a tensor of " + whole + " has no room for them");
+      throw new IllegalArgumentException(this + ": the data has " + old.extent(0) + " rows, and a tensor of " + whole
+          + " has no room for them");
     }
     return this;
   }

@@ -20,8 +20,8 @@ import java.util.Locale;
 /// - Shape: \[2k, c, h, w\] in layout OIHW, \[h, w, c, 2k\] in the others, k at most c * h * w.
 /// - Precision: second moment and decomposition in F64, rounded once; of each eigenvector the greatest component by magnitude is positive;
 ///   outside the promise of one seed.
-/// - Source: K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv 2404.00498, which takes the first 5000 images, does not center,
-///   and has 5e-4 for epsilon; T. Page's ResNet and hlb-CIFAR10 center.
+/// - Source: K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, arXiv 2404.00498, which takes the first 5000 images, does not
+///   center, and has 5e-4 for epsilon; T. Page's ResNet and hlb-CIFAR10 center.
 ///
 /// @param data the images, as [RowFile#open] takes them: \[n, h, w\], \[n, c, h, w\], or in order HWC \[n, h, w, c\]
 /// @param centered whether the patches' mean is taken off, and n - 1 divides
@@ -81,12 +81,12 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
       long high = whole.extent(outFirst ? 2 : 0);
       long wide = whole.extent(outFirst ? 3 : 1);
       if (in != images.channels() || high < 1 || high > images.height() || wide < 1 || wide > images.width()) {
-        throw new IllegalArgumentException(of + ": " + whole + " in layout " + of.layout + " has kernels of " + in + " channels, " + high + " x "
-            + wide + ", and the images have " + images.channels() + ", " + images.height() + " x " + images.width());
+        throw new IllegalArgumentException(of + ": " + whole + " in layout " + of.layout + " has kernels of " + in + " channels, "
+            + high + " x " + wide + ", and the images have " + images.channels() + ", " + images.height() + " x " + images.width());
       }
       if (out < 2 || out % 2 != 0 || out / 2 > in * high * wide) {
-        throw new IllegalArgumentException(of + ": " + out + " outputs; there are two, with either sign, of each of 1 to " + in * high * wide
-            + " components, so at most " + 2 * in * high * wide);
+        throw new IllegalArgumentException(of + ": " + out + " outputs; there are two, with either sign, of each of 1 to "
+            + in * high * wide + " components, so at most " + 2 * in * high * wide);
       }
       return new Kernel(images, (int) high, (int) wide, (int) (out / 2));
     }
@@ -101,7 +101,8 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
     Kernel kernel = Kernel.of(this, tensor.slice().whole());
     Device device = tensor.device();
     int features = kernel.features();
-    Options options = Options.of(Kind.PCA).with(new Epsilon.Absolute(epsilon)).with(new Rank.Count(kernel.components)).withDdof(centered ? 1 : 0);
+    Options options = Options.of(Kind.PCA).with(new Epsilon.Absolute(epsilon)).with(new Rank.Count(kernel.components))
+        .withDdof(centered ? 1 : 0);
     try (Covariance covariance = Covariance.open(device, features, Covariance.Precision.F64)) {
       addPatches(covariance, kernel);
       try (Whitening whitening = Whitening.fit(covariance, options);
@@ -165,6 +166,7 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
 
   @Override
   public String toString() {
-    return "patch_whitening(" + Arguments.quoted(data) + ", " + epsilon + ", " + centered + ", " + first + ", " + order + ", " + layout + ")";
+    return "patch_whitening(" + Arguments.quoted(data) + ", " + epsilon + ", " + centered + ", " + first + ", " + order + ", "
+        + layout + ")";
   }
 }

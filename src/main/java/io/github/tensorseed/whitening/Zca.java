@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /// A dense layer that whitens its input: its weight is W of a [Whitening] of the data, and its bias -W mean.
 ///
-/// - Shape: \[out, features\] in layout OIHW, \[features, out\] in the others; the bias \[out\]. With as many outputs as features it is the ZCA
-///   matrix, with fewer the leading components of PCA.
+/// - Shape: \[out, features\] in layout OIHW, \[features, out\] in the others; the bias \[out\]. With as many outputs as features it is the
+///   ZCA matrix, with fewer the leading components of PCA.
 /// - Precision: covariance and decomposition in F64, rounded once; outside the promise of one seed.
 /// - Source: as [Whitening].
 ///
@@ -55,8 +55,8 @@ public record Zca(String data, Epsilon epsilon, @Nullable Kind kind, int ddof, F
     long features = DataFiles.features(files.shape(data));
     long out = outputs(whole);
     if (whole.rank() == 2 && whole.elements() / Math.max(1, out) != features) {
-      throw new IllegalArgumentException(this + ": the data has " + features + " features, and " + whole + " in layout " + layout + " takes "
-          + (out == 0 ? 0 : whole.elements() / out));
+      throw new IllegalArgumentException(this + ": the data has " + features + " features, and " + whole + " in layout " + layout
+          + " takes " + (out == 0 ? 0 : whole.elements() / out));
     }
     if (out < 1 || out > features || kind == Kind.ZCA && out < features) {
       throw new IllegalArgumentException(this + ": " + out + " outputs of " + features + " features; there are 1 to " + features
