@@ -7,7 +7,10 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
 import io.github.tensorseed.Distribution;
+import io.github.tensorseed.Expression;
 import io.github.tensorseed.Generator;
+import io.github.tensorseed.Initializer;
+import io.github.tensorseed.Initializers;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -25,6 +28,7 @@ import io.github.tensorseed.whitening.Whitening.Options;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -32,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -43,7 +48,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
 /// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `whitening` learns from rows on the device and
-/// whitens them; `checkpoint` writes one through small buffers, and `init` is the command, which may leave no file that is not complete.
+/// whitens them, `initializers` fills what comes through linear algebra; `checkpoint` writes one through small buffers, and `init` is the command, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
@@ -54,9 +59,10 @@ final class Faults {
   /// What the device calls of NVIDIA's libraries.
   private static final List<String> LIBRARIES = List.of("curandCreateGenerator", "curandSetStream", "curandSetGeneratorOrdering",
       "curandSetPseudoRandomGeneratorSeed", "curandSetGeneratorOffset", "curandGenerateNormal", "curandDestroyGenerator", "cublasCreate",
-      "cublasSetStream", "cublasSgemm", "cublasDgemm", "cublasSgemv", "cublasSger", "cublasDger", "cublasSsyrk", "cublasDsyrk", "cublasDcopy",
+      "cublasSetStream", "cublasDgeam", "cublasSgemm", "cublasDgemm", "cublasSgemv", "cublasDgemv", "cublasSger", "cublasDger", "cublasSsyrk", "cublasDsyrk", "cublasDcopy",
       "cublasDdgmm", "cublasSaxpy", "cublasDaxpy", "cublasDestroy", "cusolverDnCreate", "cusolverDnSetStream",
-      "cusolverDnDsyevd_bufferSize", "cusolverDnDsyevd", "cusolverDnDestroy");
+      "cusolverDnDsyevd_bufferSize", "cusolverDnDsyevd", "cusolverDnDgeqrf_bufferSize", "cusolverDnDgeqrf",
+      "cusolverDnDorgqr_bufferSize", "cusolverDnDorgqr", "cusolverDnDestroy");
 
   /// What the driver's 1 is to the libraries, whose calls begin like this.
   private static final Map<String, Integer> INVALID_VALUE = Map.of("curan", curandStatus.CURAND_STATUS_OUT_OF_RANGE,
@@ -84,7 +90,8 @@ final class Faults {
     new Faults(arguments[0], switch (arguments[1]) {
       case "device" -> () -> device(Generator.TENSORSEED);
       case "curand" -> () -> device(Generator.CURAND);
-      case "whitening" -> Faults::whitening;
+      case "whitening" -> () -> onDevice(Faults::whitening);
+      case "initializers" -> new FromData(Path.of(arguments[2]));
       case "checkpoint" -> new Checkpoints(Path.of(arguments[2]));
       default -> new Init(Path.of(arguments[2]));
     }).run();
@@ -217,6 +224,29 @@ final class Faults {
   }
 
   private static @Nullable DeviceException device(Generator generator) {
+    return onDevice(generator, device -> {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment host = arena.allocate(4L * ELEMENTS);
+        Distribution law = new Distribution.Normal(0, 1);
+        try (Tensor tensor = device.allocate(DType.F32, Shape.of(ELEMENTS))) {
+          device.fill(tensor, law, RandomStream.of(42));
+          device.write(tensor, 64, host.asSlice(64));
+          device.read(tensor, 0, host);
+          device.synchronize();
+        }
+        device.fill(host, DType.BF16, Slice.of(Shape.of(ELEMENTS)), law, RandomStream.of(42));
+      }
+    });
+  }
+
+  private static @Nullable DeviceException onDevice(Consumer<CudaDevice> work) {
+    return onDevice(Generator.TENSORSEED, work);
+  }
+
+  /// Opens a device, works on it and closes it.
+  ///
+  /// @return what is told first
+  private static @Nullable DeviceException onDevice(Generator generator, Consumer<CudaDevice> work) {
     DeviceException told = null;
     CudaDevice device;
     try {
@@ -224,16 +254,8 @@ final class Faults {
     } catch (DeviceUnavailableException e) {
       return e;
     }
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(4L * ELEMENTS);
-      Distribution law = new Distribution.Normal(0, 1);
-      try (Tensor tensor = device.allocate(DType.F32, Shape.of(ELEMENTS))) {
-        device.fill(tensor, law, RandomStream.of(42));
-        device.write(tensor, 64, host.asSlice(64));
-        device.read(tensor, 0, host);
-        device.synchronize();
-      }
-      device.fill(host, DType.BF16, Slice.of(Shape.of(ELEMENTS)), law, RandomStream.of(42));
+    try {
+      work.accept(device);
     } catch (DeviceException e) {
       told = e;
     }
@@ -246,14 +268,7 @@ final class Faults {
     return told;
   }
 
-  private static @Nullable DeviceException whitening() {
-    DeviceException told = null;
-    CudaDevice device;
-    try {
-      device = CudaDevice.open(0, Generator.TENSORSEED, CHUNK);
-    } catch (DeviceUnavailableException e) {
-      return e;
-    }
+  private static void whitening(CudaDevice device) {
     try (Tensor rows = device.allocate(DType.F32, Shape.of(20, 2)); Tensor white = device.allocate(DType.F32, Shape.of(20, 2));
          Covariance covariance = Covariance.open(device, 2, Precision.MIXED)) {
       device.fill(rows, new Distribution.Normal(5, 1), RandomStream.of(42));
@@ -262,16 +277,33 @@ final class Faults {
         whitening.apply(rows, white);
       }
       device.synchronize();
-    } catch (DeviceException e) {
-      told = e;
     }
-    try {
-      device.close();
-    } catch (DeviceException e) {
-      told = told == null ? e : told;
+  }
+
+  /// Wide and tall orthonormal matrices, and filters that whiten patches.
+  private static final class FromData implements Scenario {
+    private final Initializer patches;
+
+    FromData(Path folder) throws IOException {
+      byte[] idx = new byte[16 + 4 * 9];
+      ByteBuffer.wrap(idx).putInt(0x803).putInt(4).putInt(3).putInt(3);
+      for (int i = 16; i < idx.length; i++) {
+        idx[i] = (byte) (i * i * 7);
+      }
+      Path file = Files.write(folder.resolve("images-idx3-ubyte"), idx);
+      patches = Expression.parse("patch_whitening(data='" + file + "')", io.github.tensorseed.whitening.FromData.DEFINITIONS);
     }
-    require(device.allocatedBytes() == 0, device.allocatedBytes() + " bytes are allocated after closing");
-    return told;
+
+    @Override
+    public @Nullable DeviceException run() {
+      return onDevice(device -> {
+        try (Tensor square = device.allocate(DType.F32, Shape.of(3, 2)); Tensor filters = device.allocate(DType.BF16, Shape.of(2, 1, 2, 1))) {
+          Initializers.orthogonal(1).fill(square, RandomStream.of(42));
+          patches.fill(filters, RandomStream.of(42));
+          device.synchronize();
+        }
+      });
+    }
   }
 
   /// Five tensors in two files.

@@ -14,7 +14,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FaultsTest {
   /// Each fault ends in an exception with the name of the call and of the code, and nothing is leaked.
   @ParameterizedTest
-  @CsvSource({"eager, device, 2, 0", "lazy, checkpoint, 1, 0", "random:5, curand, 3, \\d\\d", "lazy, whitening, \\d\\d, \\d\\d", "random:11, init, 1, 0"})
+  @CsvSource({"eager, device, 2, 0", "lazy, checkpoint, 1, 0", "random:5, curand, 3, \\d\\d", "random:11, init, 1, 0",
+      "lazy, whitening, \\d\\d, \\d\\d", "random:3, initializers, \\d\\d, \\d\\d"})
   void everyCallMayFail(String mode, String scenario, String allocations, String statuses, @TempDir Path folder) throws Exception {
     Fork fork = Fork.emulated(mode, Faults.class, mode, scenario, folder.toString());
     assertThat(fork.code()).as(fork.err()).isZero();
