@@ -96,7 +96,7 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
 
   private static Provenance provenance(Checkpoint.Shard shard) throws IOException {
     return Provenance.of(shard).orElseThrow(() -> new IOException(
-        shard.file() + " has no record of how it was made in its metadata; only files that tensorseed wrote can be verified"));
+        shard.file() + " has no record in its metadata of how a seed made it; only files of tensorseed init can be verified"));
   }
 
   /// Why `shard` is of another run than the first file.
