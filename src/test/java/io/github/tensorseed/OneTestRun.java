@@ -5,10 +5,12 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMetho
 
 import java.io.PrintWriter;
 import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.discovery.MethodSelector;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
@@ -42,7 +44,9 @@ final class OneTestRun {
       throw new IllegalArgumentException("'" + test + "' is not like cpu.LawsTest#exp or cpu.LawsTest#exp[2]");
     }
     Class<?> tests = Class.forName(OneTestRun.class.getPackageName() + "." + name.group(1));
-    Method method = Arrays.stream(tests.getDeclaredMethods()).filter(candidate -> candidate.getName().equals(name.group(2))).findAny()
+    // A contract has its tests for the class of each device.
+    Method method = Stream.of(tests, tests.getSuperclass()).flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
+        .filter(candidate -> candidate.getName().equals(name.group(2)) && !Modifier.isPrivate(candidate.getModifiers())).findAny()
         .orElseThrow(() -> new IllegalArgumentException("there is no test " + test));
     MethodSelector all = selectMethod(tests, method);
     return name.group(3) == null ? all : selectIteration(all, Integer.parseInt(name.group(3)) - 1);

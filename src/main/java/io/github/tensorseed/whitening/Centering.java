@@ -9,6 +9,7 @@ import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// Rows less a shift near their mean, so that a large mean costs no digits, and the sums that lead from one to the other.
 final class Centering implements AutoCloseable {
@@ -43,6 +44,14 @@ final class Centering implements AutoCloseable {
 
   double[] sums() {
     return total.clone();
+  }
+
+  /// @param products made of rows
+  static void requireFinite(double[] products, Covariance.Precision precision) {
+    if (!Arrays.stream(products).allMatch(Double::isFinite)) {
+      throw new IllegalArgumentException("the products of the rows overflow in precision " + precision.name().toLowerCase(Locale.ROOT)
+          + "; scale the data down, or take f64");
+    }
   }
 
   /// What rows are multiplied in.

@@ -243,7 +243,7 @@ public final class Covariance implements Scatter {
       double fourth = moments == null ? 0 : moments.aroundMean(rows(), centering.offset(), image(vectors, degrees, centering.offset()));
       double[] ones = new double[(int) features];
       Arrays.fill(ones, 1);
-      requireFinite(image(vectors, 1, ones));
+      Centering.requireFinite(image(vectors, 1, ones), precision);
       algebra.syevd(vectors, values);
       Axes.reverseRows(vectors);
       int d = (int) features;
@@ -266,17 +266,11 @@ public final class Covariance implements Scatter {
 
   /// `factor` times the matrix times x.
   private double[] image(Tensor matrix, double factor, double[] x) {
-    try (Tensor from = device.allocate(matrix.dtype(), Shape.of(features)); Tensor to = device.allocate(matrix.dtype(), Shape.of(features))) {
+    Shape vector = Shape.of(features);
+    try (Tensor from = device.allocate(matrix.dtype(), vector); Tensor to = device.allocate(matrix.dtype(), vector)) {
       from.copyFrom(x);
       algebra.gemv(Op.N, factor, matrix, from, 0, to);
       return to.toDoubles();
-    }
-  }
-
-  private void requireFinite(double[] values) {
-    if (!Arrays.stream(values).allMatch(Double::isFinite)) {
-      throw new IllegalArgumentException("the products of the rows overflow in precision " + precision.name().toLowerCase(Locale.ROOT)
-          + "; scale the data down, or take f64");
     }
   }
 

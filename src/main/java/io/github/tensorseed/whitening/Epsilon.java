@@ -29,8 +29,8 @@ public sealed interface Epsilon {
     }
   }
 
-  /// f(l) = 1 / sqrt(n l + value), which takes the sum of products for the covariance, as torchvision's recipe for LinearTransformation does;
-  /// ddof is 0 there. White data have the variance 1 / n.
+  /// f(l) = 1 / sqrt(n l + value), which takes the sum of products for the covariance, as torchvision's recipe for LinearTransformation
+  /// does; ddof is 0 there. White data have the variance 1 / n.
   record OfSums(double value) implements Epsilon {
     public OfSums {
       require(value);

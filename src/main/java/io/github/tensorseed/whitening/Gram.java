@@ -22,9 +22,9 @@ import org.jspecify.annotations.Nullable;
 /// The rows are kept. A fit turns them into the eigenvectors of their covariance, where they lie, and takes them away from here.
 ///
 /// - Shape: at most n rows of `d` features, F32 or F64. Memory of the device: n x d in the rows' dtype (in precision F64 as that), n x n as
-///   F64 twice, and 2 n x 4096.
-/// - Precision: products in F64, of F32 rows, too, since they are few and the eigenvectors are divided by the roots of the eigenvalues; in F32
-///   only where precision F32 is asked for. The eigenvectors are rounded to the dtype in which the rows are kept.
+///   F64 four times, half of it LAPACK's, and 2 n x 4096.
+/// - Precision: products in F64, of F32 rows, too, since they are few and the eigenvectors are divided by the roots of the eigenvalues; in
+///   F32 only where precision F32 is asked for. The eigenvectors are rounded to the dtype in which the rows are kept.
 public final class Gram implements Scatter {
   /// Features that are multiplied at a time.
   private static final long COLUMNS = 1 << 12;
@@ -194,11 +194,8 @@ public final class Gram implements Scatter {
     try (Tensor ones = constant(DType.F64, 1, n); Tensor means = constant(DType.F64, 0, n)) {
       algebra.gemv(Op.N, 1.0 / n, sum, ones, 0, means);
       double[] less = means.toDoubles();
+      Centering.requireFinite(less, precision);
       double half = Arrays.stream(less).sum() / n / 2;
-      if (!Double.isFinite(half)) {
-        throw new IllegalArgumentException("the products of the rows overflow in precision " + precision.name().toLowerCase(Locale.ROOT)
-            + "; scale the data down, or take f64");
-      }
       means.copyFrom(Arrays.stream(less).map(value -> value - half).toArray());
       algebra.ger(-1, ones, means, sum);
       algebra.ger(-1, means, ones, sum);

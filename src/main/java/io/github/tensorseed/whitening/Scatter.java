@@ -5,7 +5,8 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.Covariance.Precision;
 
-/// How rows that come in batches scatter around their mean, from either side of one eigenproblem: X^T X of the features, or X X^T of the rows.
+/// How rows that come in batches scatter around their mean, from either side of one eigenproblem: X^T X of the features, or X X^T of the
+/// rows.
 ///
 /// X, the centered rows, has the eigenvalues of X X^T for those of X^T X that are not 0, and V^T X / sqrt(l) for its eigenvectors.
 public sealed interface Scatter extends AutoCloseable permits Covariance, Gram {

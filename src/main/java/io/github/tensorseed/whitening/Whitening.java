@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 /// those that depend on others. So are, where products were computed in F32, those of at most 2^-24 max(4, sqrt(d)) l_max, which may be its
 /// rounding.
 ///
-/// Of the Gram side, which has no matrix of features by features, ZCA stays in two parts, y = c z + U^T diag(f - c) U z with z = x - mean, U
-/// the eigenvectors of the rows' span and c the weight of an eigenvalue of 0, or 0 where [Rank] leaves any out. PCA has the components of that
-/// span alone.
+/// Of the Gram side, which has no matrix of features by features, ZCA stays in two parts, y = c z + U^T diag(f - c) U z with z = x - mean,
+/// U the eigenvectors of the rows' span and c the weight of an eigenvalue of 0, or 0 where [Rank] leaves any out. PCA has the components of
+/// that span alone.
 ///
 /// - Precision: that of the covariance; what is asked for in another dtype is rounded once. [Origin#errorBound] is what the fit may be off.
 /// - Source: A. Kessy, A. Lewin, K. Strimmer, The American Statistician 72(4), 2018, doi:10.1080/00031305.2016.1277159.
@@ -63,9 +63,9 @@ public final class Whitening implements AutoCloseable {
   /// @param rows that were seen
   /// @param side of the eigenproblem; never AUTO
   /// @param shrinkage how much of the covariance gave way to a multiple of the identity, 0 to 1
-  /// @param errorBound how far an entry of W C W^T may be from what exact arithmetic makes of the rows: f_max^2 tr(C), which is at least the
-  ///   condition number of C as epsilon leaves it, times the rounding of the fit. A product of n terms has an error of u sqrt(n), u being
-  ///   2^-24 for F32 and 2^-53 for F64, and the decomposition one of u sqrt(d). From 1 on, the smallest components are noise
+  /// @param errorBound how far an entry of W C W^T may be from what exact arithmetic makes of the rows: f_max^2 tr(C), which is at least
+  ///   the condition number of C as epsilon leaves it, times the rounding of the fit. A product of n terms has an error of u sqrt(n), u
+  ///   being 2^-24 for F32 and 2^-53 for F64, and the decomposition one of u sqrt(d). From 1 on, the smallest components are noise
   /// @param device on which it was fitted
   /// @param library by which
   public record Origin(Kind kind, Epsilon epsilon, int ddof, long rows, Scatter.Side side, Covariance.Precision precision, double shrinkage,
@@ -127,8 +127,8 @@ public final class Whitening implements AutoCloseable {
       double other = implicit && kept == all.length && axes.count() < kept ? all[kept - 1] : 0;
       double[] weights = Arrays.copyOf(all, Math.min(kept, axes.count()));
       if (weights.length == 0 && other == 0) {
-        throw new IllegalArgumentException("the " + scatter.rows() + " rows are all equal, and have no direction of any variance; look at the"
-            + " data, or take ZCA with an absolute epsilon above 0");
+        throw new IllegalArgumentException("the " + scatter.rows() + " rows are all equal, and have no direction of any variance; look at"
+            + " the data, or take ZCA with an absolute epsilon above 0");
       }
       double greatest = Math.max(other, Arrays.stream(weights).max().orElse(0));
       double bound = greatest * greatest * Arrays.stream(eigenvalues).sum() * axes.rounding;

@@ -26,8 +26,8 @@ import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 
-/// A whitening as a safetensors file: `mean` and `eigenvalues` in F64, and `matrix`, or `vectors` if it is in two parts, as they were computed.
-/// The weights follow from the eigenvalues and epsilon.
+/// A whitening as a safetensors file: `mean` and `eigenvalues` in F64, and `matrix`, or `vectors` if it is in two parts, as they were
+/// computed. The weights follow from the eigenvalues and epsilon.
 final class WhiteningFile {
   private static final String PREFIX = "tensorseed.";
   private static final String MEAN = "mean";
@@ -71,7 +71,8 @@ final class WhiteningFile {
     }
     ours.forEach((key, value) -> {
       if (metadata.put(PREFIX + key, value) != null) {
-        throw new IllegalArgumentException("metadata under '" + PREFIX + key + "': that says how the whitening was fitted; take another key");
+        throw new IllegalArgumentException(
+            "metadata under '" + PREFIX + key + "': that says how the whitening was fitted; take another key");
       }
     });
     SequencedMap<String, TensorFile.Entry> entries = new LinkedHashMap<>();
@@ -140,9 +141,9 @@ final class WhiteningFile {
     int rank = (int) number("rank", 0, Integer.MAX_VALUE);
     long rows = number("rows", 1, Long.MAX_VALUE);
     Origin origin = new Origin(kind, epsilon, (int) number("ddof", 0, 1), rows,
-        value("side", named(new Scatter.Side[] {Scatter.Side.COVARIANCE, Scatter.Side.GRAM})), value("precision", named(Covariance.Precision.values())),
-        real("shrinkage", 1), real("error_bound", Double.POSITIVE_INFINITY), value("device", WhiteningFile::plain),
-        value("library", WhiteningFile::plain));
+        value("side", named(new Scatter.Side[] {Scatter.Side.COVARIANCE, Scatter.Side.GRAM})),
+        value("precision", named(Covariance.Precision.values())), real("shrinkage", 1), real("error_bound", Double.POSITIVE_INFINITY),
+        value("device", WhiteningFile::plain), value("library", WhiteningFile::plain));
     double[] mean = vector(MEAN);
     double[] eigenvalues = vector(EIGENVALUES);
     int d = mean.length;
@@ -158,10 +159,11 @@ final class WhiteningFile {
     double other = implicit ? real("other_weight", Double.MAX_VALUE) : 0;
     require(Arrays.stream(weights).allMatch(weight -> weight > 0 && weight < Double.POSITIVE_INFINITY), PREFIX + "rank and " + PREFIX
         + "epsilon give weights that are not finite");
-    require(other == 0 && rank > 0 || other == all[d - 1], PREFIX + "other_weight = " + other + " is neither 0 nor that of the last eigenvalue, "
-        + all[d - 1]);
+    require(other == 0 && rank > 0 || other == all[d - 1], PREFIX + "other_weight = " + other
+        + " is neither 0 nor that of the last eigenvalue, " + all[d - 1]);
     String name = implicit ? VECTORS : MATRIX;
-    require(tensors.size() == 3, "it has " + tensors.size() + " tensors, and '" + MEAN + "', '" + EIGENVALUES + "' and '" + name + "' are wanted");
+    require(tensors.size() == 3, "it has " + tensors.size() + " tensors, and '" + MEAN + "', '" + EIGENVALUES + "' and '" + name
+        + "' are wanted");
     Tensor matrix = matrix(name, Shape.of(kind == Kind.ZCA && !implicit ? d : rank, d), device);
     return new Whitening(origin, mean, eigenvalues, weights, implicit ? new Whitening.Implicit(matrix, other)
         : kind == Kind.ZCA ? new Whitening.Dense(matrix) : new Whitening.Components(matrix), matrix);
@@ -193,7 +195,8 @@ final class WhiteningFile {
 
   private static <E extends Enum<E>> Function<String, E> named(E[] values) {
     return name -> Arrays.stream(values).filter(value -> text(value).equals(name)).findAny()
-        .orElseThrow(() -> new IllegalArgumentException("'" + name + "' is none of " + List.of(values).toString().toLowerCase(Locale.ROOT)));
+        .orElseThrow(() -> new IllegalArgumentException(
+            "'" + name + "' is none of " + List.of(values).toString().toLowerCase(Locale.ROOT)));
   }
 
   private long number(String key, long least, long most) throws IOException {
@@ -242,8 +245,8 @@ final class WhiteningFile {
     require(tensor.type() == StoredType.F64 && tensor.shape().rank() == 1 && tensor.shape().extent(0) < Integer.MAX_VALUE,
         "tensor '" + name + "' is " + tensor.type() + " " + tensor.shape() + "; a vector in F64 is wanted");
     double[] vector = new double[(int) tensor.shape().extent(0)];
-    read(tensor, DType.F64, (offset, bytes) ->
-        MemorySegment.copy(bytes, JAVA_DOUBLE_UNALIGNED, 0, vector, (int) (offset / Double.BYTES), (int) (bytes.byteSize() / Double.BYTES)));
+    read(tensor, DType.F64, (offset, bytes) -> MemorySegment.copy(
+        bytes, JAVA_DOUBLE_UNALIGNED, 0, vector, (int) (offset / Double.BYTES), (int) (bytes.byteSize() / Double.BYTES)));
     return vector;
   }
 

@@ -95,8 +95,8 @@ final class Reference {
     return covariance;
   }
 
-  /// Ledoit and Wolf's intensity, as their article and scikit-learn's `ledoit_wolf_shrinkage` have it: b^2 / d^2 of the sample covariance S of
-  /// the rows (ddof 0), d^2 = |S - m I|^2 with m = tr(S) / p, b^2 = min(d^2, sum of |x_k x_k^T - S|^2 / n^2).
+  /// Ledoit and Wolf's intensity, as their article and scikit-learn's `ledoit_wolf_shrinkage` have it: b^2 / d^2 of the sample covariance S
+  /// of the rows (ddof 0), d^2 = |S - m I|^2 with m = tr(S) / p, b^2 = min(d^2, sum of |x_k x_k^T - S|^2 / n^2).
   double ledoitWolf() {
     double[] s = covariance(0);
     double[] mean = mean();

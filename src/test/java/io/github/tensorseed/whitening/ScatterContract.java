@@ -71,8 +71,8 @@ public abstract class ScatterContract {
     // 2 n^2 + 6 n + 1 is beyond 2^31 - 1 from n = 32767 on.
     assertThatThrownBy(() -> Scatter.open(device, 32767, 32767, Precision.MIXED, Shrinkage.NONE, Side.AUTO))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("features = 32767: an eigenproblem has an order of at most 32766 in LAPACK; take at most as many rows, for the Gram side,"
-            + " or fewer features");
+        .hasMessage("features = 32767: an eigenproblem has an order of at most 32766 in LAPACK; take at most as many rows, for the Gram"
+            + " side, or fewer features");
     assertThatThrownBy(() -> Scatter.open(device, 100, 40000, Precision.MIXED, Shrinkage.NONE, Side.COVARIANCE))
         .hasMessageContaining("features = 40000").hasMessageContaining("take the Gram side");
     assertThatThrownBy(() -> Scatter.open(device, 40000, 100, Precision.MIXED, Shrinkage.NONE, Side.GRAM))
@@ -93,26 +93,25 @@ public abstract class ScatterContract {
 
   private void bothSidesMakeTheSameRows(Reference reference, DType dtype, Precision precision) {
     for (Kind kind : Kind.values()) {
-      for (Epsilon epsilon : new Epsilon[] {new Epsilon.Absolute(0.01), new Epsilon.Absolute(0), new Epsilon.SingularValue(0.01)}) {
-        for (Rank rank : new Rank[] {Rank.all(), new Rank.Count(4), new Rank.Variance(0.9)}) {
-          Options options = Options.of(kind).with(epsilon).with(rank);
-          try (Scatter covariance = scatter(Side.COVARIANCE, precision, Shrinkage.NONE, dtype, reference);
-               Scatter gram = scatter(Side.GRAM, precision, Shrinkage.NONE, dtype, reference);
-               Whitening expected = Whitening.fit(covariance, options); Whitening whitening = Whitening.fit(gram, options)) {
-            assertThat(whitening.mean()).containsExactly(expected.mean(), within(1e-6));
-            double bound = dtype == DType.F64 ? 1e-11 : 2e-4;
-            assertThat(whitening.eigenvalues()).containsExactly(expected.eigenvalues(), within(bound));
-            double[] white = apply(whitening, dtype, reference);
-            double[] same = apply(expected, dtype, reference);
-            if (kind == Kind.PCA) {
-              // What there is beyond the rows' span is 0, and the Gram side has none of it.
-              assertThat(whitening.rank()).isEqualTo(Math.min(expected.rank(), Math.min(reference.n() - 1, reference.d())));
-              same = firstColumns(same, expected.rank(), whitening.rank());
-            }
-            assertThat(Reference.error(white, same)).as(precision + " " + options).isLessThan(bound);
-            restores(whitening, dtype, reference, rank.equals(Rank.all()));
-            restores(expected, dtype, reference, rank.equals(Rank.all()));
+      Options soft = Options.of(kind).with(new Epsilon.Absolute(0.01));
+      for (Options options : List.of(soft, soft.with(new Epsilon.Absolute(0)), soft.with(new Rank.Count(4)),
+          soft.with(new Epsilon.SingularValue(0.01)).with(new Rank.Variance(0.9)))) {
+        try (Scatter covariance = scatter(Side.COVARIANCE, precision, Shrinkage.NONE, dtype, reference);
+             Scatter gram = scatter(Side.GRAM, precision, Shrinkage.NONE, dtype, reference);
+             Whitening expected = Whitening.fit(covariance, options); Whitening whitening = Whitening.fit(gram, options)) {
+          assertThat(whitening.mean()).containsExactly(expected.mean(), within(1e-6));
+          double bound = dtype == DType.F64 ? 1e-11 : 2e-4;
+          assertThat(whitening.eigenvalues()).containsExactly(expected.eigenvalues(), within(bound));
+          double[] white = apply(whitening, dtype, reference);
+          double[] same = apply(expected, dtype, reference);
+          if (kind == Kind.PCA) {
+            // What there is beyond the rows' span is 0, and the Gram side has none of it.
+            assertThat(whitening.rank()).isEqualTo(Math.min(expected.rank(), Math.min(reference.n() - 1, reference.d())));
+            same = firstColumns(same, expected.rank(), whitening.rank());
           }
+          assertThat(Reference.error(white, same)).as(precision + " " + options).isLessThan(bound);
+          restores(whitening, dtype, reference, options.rank().equals(Rank.all()));
+          restores(expected, dtype, reference, options.rank().equals(Rank.all()));
         }
       }
     }
@@ -156,11 +155,13 @@ public abstract class ScatterContract {
           for (int i = 0; i < n * n; i++) {
             expected[i] = (n - 1) * ((i / n == i % n ? 1 : 0) - 1.0 / n);
           }
-          assertThat(Reference.product(y, n, Reference.transposed(y, n))).containsExactly(expected, within(dtype == DType.F64 ? 1e-10 : 1e-3));
+          assertThat(Reference.product(y, n, Reference.transposed(y, n)))
+              .containsExactly(expected, within(dtype == DType.F64 ? 1e-10 : 1e-3));
           assertThat(whitening.rank()).isEqualTo(n - 1);
           assertThat(whitening.eigenvalues()).hasSize(d);
           if (kind == Kind.ZCA) {
-            assertThatThrownBy(whitening::matrix).isInstanceOf(IllegalStateException.class).hasMessageContaining("no matrix of 4100 x 4100");
+            assertThatThrownBy(whitening::matrix).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("no matrix of 4100 x 4100");
           }
         }
       }
@@ -169,7 +170,7 @@ public abstract class ScatterContract {
 
   @Test
   void shrinkageIsThatOfTheArticle() {
-    for (Reference reference : new Reference[] {Reference.rows(30, 8, 10, 20), Reference.rows(8, 30, 10, 20), Reference.rows(20, 1, 1, 3)}) {
+    for (Reference reference : List.of(Reference.rows(30, 8, 10, 20), Reference.rows(8, 30, 10, 20), Reference.rows(20, 1, 1, 3))) {
       double[] covariance = reference.covariance(1);
       double mean = 0;
       for (int i = 0; i < reference.d(); i++) {
@@ -246,7 +247,8 @@ public abstract class ScatterContract {
           }
           Reference reference = new Reference(n, 3, rows);
           Options soft = Options.of(Kind.ZCA).with(new Epsilon.Absolute(4)).withDdof(0);
-          try (Scatter scatter = scatter(side, Precision.MIXED, Shrinkage.NONE, dtype, reference); Whitening whitening = Whitening.fit(scatter, soft)) {
+          try (Scatter scatter = scatter(side, Precision.MIXED, Shrinkage.NONE, dtype, reference);
+               Whitening whitening = Whitening.fit(scatter, soft)) {
             assertThat(whitening.eigenvalues()).containsOnly(0);
             // Half of what differs from the mean.
             double[] white = apply(whitening, dtype, new Reference(1, 3, new double[] {2.1, 1.1, 2.1}));
@@ -312,7 +314,8 @@ public abstract class ScatterContract {
         try (Scatter one = scatter(side, Precision.MIXED, Shrinkage.NONE, DType.F32, new Reference(3, 1, new double[] {1, 3, 5}));
              Whitening whitening = Whitening.fit(one, Options.of(kind).with(new Epsilon.Absolute(0)))) {
           // The variance is 4.
-          assertThat(apply(whitening, DType.F32, new Reference(2, 1, new double[] {3, 7}))).containsExactly(new double[] {0, 2}, within(1e-6));
+          assertThat(apply(whitening, DType.F32, new Reference(2, 1, new double[] {3, 7})))
+              .containsExactly(new double[] {0, 2}, within(1e-6));
         }
         try (Scatter two = scatter(side, Precision.MIXED, Shrinkage.NONE, DType.F32, new Reference(2, 3, new double[] {1, 5, 1, 4, 9, 1}));
              Whitening whitening = Whitening.fit(two, Options.of(kind).with(new Epsilon.Absolute(0)))) {
@@ -328,7 +331,8 @@ public abstract class ScatterContract {
   @Test
   void productsThatOverflowAreNamed() {
     for (Side side : new Side[] {Side.COVARIANCE, Side.GRAM}) {
-      try (Scatter scatter = scatter(side, Precision.F32, Shrinkage.NONE, DType.F32, new Reference(3, 2, new double[] {0, 0, 1e30, 1, 3, 1e20}))) {
+      Reference great = new Reference(3, 2, new double[] {0, 0, 1e30, 1, 3, 1e20});
+      try (Scatter scatter = scatter(side, Precision.F32, Shrinkage.NONE, DType.F32, great)) {
         assertThatThrownBy(() -> Whitening.fit(scatter, Options.of(Kind.ZCA))).isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("overflow in precision f32");
       }

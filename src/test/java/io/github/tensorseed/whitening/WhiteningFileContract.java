@@ -20,6 +20,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -76,7 +77,8 @@ public abstract class WhiteningFileContract {
     for (Reference reference : new Reference[] {FEW, MANY}) {
       for (Kind kind : Kind.values()) {
         for (Precision precision : Precision.values()) {
-          for (Epsilon epsilon : new Epsilon[] {Epsilon.standard(), new Epsilon.Absolute(0.1), new Epsilon.SingularValue(1e-6), new Epsilon.OfSums(0)}) {
+          for (Epsilon epsilon : List.of(
+              Epsilon.standard(), new Epsilon.Absolute(0.1), new Epsilon.SingularValue(1e-6), new Epsilon.OfSums(0))) {
             Path file = folder.resolve("w.safetensors");
             Options options = Options.of(kind).with(epsilon).with(epsilon instanceof Epsilon.Absolute ? new Rank.Count(3) : Rank.all());
             try (Whitening whitening = fit(reference, precision, options)) {
@@ -104,11 +106,14 @@ public abstract class WhiteningFileContract {
           .hasMessageContaining("metadata under 'tensorseed.rank'");
       assertThat(file).doesNotExist();
       whitening.save(file, Map.of(), false);
-      assertThatThrownBy(() -> whitening.save(file, Map.of(), false)).isInstanceOf(IOException.class).hasMessageContaining("is there already");
+      assertThatThrownBy(() -> whitening.save(file, Map.of(), false)).isInstanceOf(IOException.class)
+          .hasMessageContaining("is there already");
     }
     byte[] whole = Files.readAllBytes(file);
-    refused(file, whole, "\"tensorseed.kind\":\"zca\"", "\"tensorseed.kinds\":\"zc\"", "its metadata has no tensorseed.kind; a whitening that");
-    refused(file, whole, "\"tensorseed.kind\":\"zca\"", "\"tensorseed.kind\":\"zcb\"", "tensorseed.kind cannot be read: 'zcb' is none of [zca, pca]");
+    refused(file, whole, "\"tensorseed.kind\":\"zca\"", "\"tensorseed.kinds\":\"zc\"",
+        "its metadata has no tensorseed.kind; a whitening that");
+    refused(file, whole, "\"tensorseed.kind\":\"zca\"", "\"tensorseed.kind\":\"zcb\"",
+        "tensorseed.kind cannot be read: 'zcb' is none of [zca, pca]");
     refused(file, whole, "\"tensorseed.kind\":\"zca\"", "\"tensorseed.kind\":\"\\n!\"", "it is no line of at most 200 characters");
     refused(file, whole, "\"tensorseed.epsilon\":\"absolute 0.5\"", "\"tensorseed.epsilon\":\"absolute  -1\"", "epsilon = -1.0");
     refused(file, whole, "\"tensorseed.epsilon\":\"absolute 0.5\"", "\"tensorseed.epsilon\":\"absolutely 1\"", "no such form");
@@ -118,7 +123,8 @@ public abstract class WhiteningFileContract {
     refused(file, whole, "\"tensorseed.rows\":\"30\"", "\"tensorseed.rows\":\"-3\"", "tensorseed.rows = -3");
     refused(file, whole, "\"mean\"", "\"meen\"", "has no tensor 'mean'");
     refused(file, whole, "\"matrix\"", "\"matter\"", "has no tensor 'matrix'");
-    refused(file, whole, "\"matrix\":{\"dtype\":\"F64\"", "\"matrix\":{\"dtype\":\"I64\"", "tensor 'matrix' is I64 [5, 5]; [5, 5] in F32 or F64");
+    refused(file, whole, "\"matrix\":{\"dtype\":\"F64\"", "\"matrix\":{\"dtype\":\"I64\"",
+        "tensor 'matrix' is I64 [5, 5]; [5, 5] in F32 or F64");
     refused(file, whole, "\"shape\":[5,5]", "\"shape\":[25 ]", "tensor 'matrix' is F64 [25]");
     refused(file, whole, "\"tensorseed.side\":\"covariance\"", "\"tensorseed.side\":\"gram\"      ", "has no tensorseed.other_weight");
     int values = whole.length - (5 + 5 + 25) * Double.BYTES;
