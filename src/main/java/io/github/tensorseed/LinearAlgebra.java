@@ -94,7 +94,7 @@ public abstract class LinearAlgebra {
   }
 
   /// `out = a - 1 shift^T`, every row less the shift, and adds the sums of out's columns to `sums`. `out` is as wide as `a`, or F64; shift and
-  /// sums are F64.
+  /// sums are F64, and the shift counts with all its digits where `out` is F32, too.
   public final void center(Tensor a, Tensor shift, Tensor out, Tensor sums) {
     requireOperands("center", shift, sums);
     requireOwn("center", a, out);

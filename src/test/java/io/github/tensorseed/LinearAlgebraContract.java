@@ -231,6 +231,22 @@ public abstract class LinearAlgebraContract {
   }
 
   @Test
+  void aShiftCountsWithAllItsDigits() {
+    for (DType dtype : new DType[] {DType.F32, DType.F64}) {
+      try (Tensor rows = device.allocate(DType.F32, Shape.of(2, 2)); Tensor shift = device.allocate(DType.F64, Shape.of(2));
+           Tensor out = device.allocate(dtype, Shape.of(2, 2)); Tensor sums = device.allocate(DType.F64, Shape.of(2))) {
+        rows.copyFrom(0.1, 3, 0.1, 5);
+        shift.copyFrom(0.1, 1);
+        sums.copyFrom(0, 10);
+        device.linearAlgebra().center(rows, shift, out, sums);
+        double left = 0.1f - 0.1;
+        assertThat(out.toDoubles()).containsExactly(new double[] {left, 2, left, 4}, within(1e-16));
+        assertThat(sums.toDoubles()).containsExactly(new double[] {2 * left, 16}, within(1e-15));
+      }
+    }
+  }
+
+  @Test
   void operandsMustGoTogether() {
     Tensor a = tensor(DType.F32, 2, 3);
     Tensor b = tensor(DType.F32, 2, 3);

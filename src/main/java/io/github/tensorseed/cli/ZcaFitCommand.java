@@ -67,7 +67,7 @@ final class ZcaFitCommand implements Callable<Integer> {
   @Nullable Integer ddof;
 
   @Option(names = "--precision", paramLabel = "PRECISION", defaultValue = "default",
-      description = "default: products of F32 rows in F32, their sums and eigenvectors in F64; f32: all in F32, faster; f64: all in F64."
+      description = "default: in F64, but of more than 1024 features products of F32 rows in F32; f32: all in F32, faster; f64: all in F64."
           + " Default: ${DEFAULT-VALUE}.")
   String precision = "default";
 

@@ -163,12 +163,8 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   // Rows go through arrays, for which C2 has vectors.
 
   /// Adds up few numbers in binary32 before it goes on in binary64.
-  private static double[] centerSingles(Tensor a, double[] shift, Tensor out, int from, int to) {
-    int width = shift.length;
-    float[] less = new float[width];
-    for (int j = 0; j < width; j++) {
-      less[j] = (float) shift[j];
-    }
+  private static double[] centerSingles(Tensor a, double[] less, Tensor out, int from, int to) {
+    int width = less.length;
     float[] row = new float[width];
     float[] some = new float[width];
     double[] total = new double[width];
@@ -176,7 +172,7 @@ final class CpuLinearAlgebra extends LinearAlgebra {
       long at = (long) i * width * Float.BYTES;
       MemorySegment.copy(a.memory(), JAVA_FLOAT_UNALIGNED, at, row, 0, width);
       for (int j = 0; j < width; j++) {
-        row[j] -= less[j];
+        row[j] = (float) (row[j] - less[j]);
       }
       for (int j = 0; j < width; j++) {
         some[j] += row[j];

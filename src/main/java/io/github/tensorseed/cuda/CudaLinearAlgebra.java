@@ -205,6 +205,15 @@ final class CudaLinearAlgebra extends LinearAlgebra {
       device.fill(ones, new Distribution.Constant(1), RandomStream.of(0));
       device.convert(shift, 1, less);
       callGer(-1, ones, less, out);
+      if (dtype == DType.F32) {
+        // And what rounding left of the shift.
+        try (Tensor left = device.allocate(DType.F64, shift.shape())) {
+          device.convert(less, -1, left);
+          callAxpy(1, shift, left);
+          device.convert(left, 1, less);
+          callGer(-1, ones, less, out);
+        }
+      }
       callGemv(Op.T, 1, out, ones, 0, total);
       callAxpy(1, total, sums);
     }

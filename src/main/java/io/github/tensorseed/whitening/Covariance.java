@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 public final class Covariance implements Scatter {
   /// What products are computed in.
   public enum Precision {
-    /// Of F32 rows in F32 over some thousands of rows, and these sums in F64; of F64 rows in F64.
+    /// Of up to 1024 features in F64, which takes little next to reading and centering them. Of more, of F32 rows in F32 over some thousands of
+    /// rows, and these sums in F64; of F64 rows in F64.
     MIXED,
     /// Everything of F32 rows in F32.
     F32,
@@ -36,6 +37,8 @@ public final class Covariance implements Scatter {
     F64
   }
 
+  /// The most features of F32 rows whose products are in F64 by default.
+  private static final long WIDEST_IN_F64 = 1024;
   /// Rows whose products are added up in F32 before they are added to those in F64: more cost digits, fewer cost time.
   private static final long ROWS_IN_F32 = 1 << 14;
 
@@ -43,6 +46,7 @@ public final class Covariance implements Scatter {
   private final LinearAlgebra algebra;
   private final long features;
   private final Precision precision;
+  private final long widestInF64;
   private final List<Tensor> tensors = new ArrayList<>();
   private final Centering centering;
   /// Below the diagonal and on it.
@@ -55,10 +59,11 @@ public final class Covariance implements Scatter {
   private @Nullable Tensor centered;
   private final @Nullable FourthMoments moments;
 
-  private Covariance(Device device, long features, Precision precision, Shrinkage shrinkage) {
+  private Covariance(Device device, long features, Precision precision, Shrinkage shrinkage, long widestInF64) {
     this.device = device;
     this.features = features;
     this.precision = precision;
+    this.widestInF64 = widestInF64;
     algebra = device.linearAlgebra();
     centering = new Centering(device, features);
     products = zeros(precision == Precision.F32 ? DType.F32 : DType.F64, features, features);
@@ -76,7 +81,12 @@ public final class Covariance implements Scatter {
   ///
   /// @throws IllegalArgumentException if `features` is not positive
   public static Covariance open(Device device, long features, Precision precision, Shrinkage shrinkage) {
-    return new Covariance(device, features, precision, shrinkage);
+    return open(device, features, precision, shrinkage, WIDEST_IN_F64);
+  }
+
+  /// The same with another limit than 1024 features.
+  static Covariance open(Device device, long features, Precision precision, Shrinkage shrinkage, long widestInF64) {
+    return new Covariance(device, features, precision, shrinkage, widestInF64);
   }
 
   private Tensor zeros(DType dtype, long... extents) {
@@ -114,6 +124,9 @@ public final class Covariance implements Scatter {
   @Override
   public void add(Tensor batch) {
     DType computing = centering.require(batch, precision);
+    if (precision == Precision.MIXED && features <= widestInF64) {
+      computing = DType.F64;
+    }
     long count = batch.shape().extent(0);
     if (count == 0) {
       return;
@@ -124,7 +137,7 @@ public final class Covariance implements Scatter {
       moments.add(batch, centering.shift);
     }
     if (computing == DType.F32) {
-      rowsInF32 = Math.max(rowsInF32, precision == Precision.F32 ? rows() : recentRows + count);
+      rowsInF32 = Math.max(rowsInF32, precision == Precision.F32 ? rows() : Math.min(recentRows + count, ROWS_IN_F32));
     }
     if (computing == products.dtype()) {
       algebra.syrk(Op.T, 1, differences, 1, products);
@@ -137,10 +150,15 @@ public final class Covariance implements Scatter {
     if (recent == null) {
       recent = zeros(DType.F32, features, features);
     }
-    algebra.syrk(Op.T, 1, differences, recentRows == 0 ? 0 : 1, recent);
-    recentRows += differences.shape().extent(0);
-    if (recentRows >= ROWS_IN_F32) {
-      settle();
+    long rows = differences.shape().extent(0);
+    for (long from = 0, some; from < rows; from += some) {
+      some = Math.min(rows - from, ROWS_IN_F32 - recentRows);
+      Tensor part = device.view(differences, from * features * Float.BYTES, Shape.of(some, features));
+      algebra.syrk(Op.T, 1, part, recentRows == 0 ? 0 : 1, recent);
+      recentRows += some;
+      if (recentRows == ROWS_IN_F32) {
+        settle();
+      }
     }
   }
 

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class Operator implements AutoCloseable {
   /// How many rows go at a time: as many as keep the matrices busy, and their differences from the mean small.
   private static final long MOST_ROWS = 1 << 13;
-  private static final long MOST_NUMBERS = 1 << 23;
+  private static final long MOST_NUMBERS = 1 << 24;
 
   final DType dtype;
   private final Whitening whitening;
@@ -40,8 +40,6 @@ final class Operator implements AutoCloseable {
   /// Of the components, in what `apply` and `restore` do.
   private final Tensor factors;
   private final Tensor inverseFactors;
-  /// What rounding the mean to the dtype takes from a white row.
-  private @Nullable Tensor rest;
 
   Operator(Whitening whitening, DType dtype) {
     this.whitening = whitening;
@@ -65,7 +63,6 @@ final class Operator implements AutoCloseable {
     factors = vector(dtype, Arrays.stream(whitening.weights()).map(weight -> weight - other).toArray());
     inverseFactors = vector(dtype, Arrays.stream(whitening.weights())
         .map(weight -> implicit ? 1 / weight - inverse(other) : 1 / (weight * weight)).toArray());
-    setRest(means);
   }
 
   private static double inverse(double weight) {
@@ -99,23 +96,6 @@ final class Operator implements AutoCloseable {
     return converted;
   }
 
-  /// Rows of F32 are taken less the mean in F32; what that leaves of the mean is small enough to be taken away afterwards.
-  private void setRest(double[] means) {
-    double[] left = mean.toDoubles();
-    for (int i = 0; i < left.length; i++) {
-      left[i] -= means[i];
-    }
-    if (Arrays.stream(left).allMatch(value -> value == 0)) {
-      return;
-    }
-    Tensor white = allocate(1, width());
-    try (Tensor row = device.allocate(dtype, Shape.of(1, features))) {
-      row.copyFrom(left);
-      whiten(row, origin, white);
-    }
-    rest = device.view(white, 0, Shape.of(width()));
-  }
-
   private long width() {
     return whitening.form() instanceof Whitening.Components ? components : features;
   }
@@ -147,27 +127,15 @@ final class Operator implements AutoCloseable {
 
   void apply(Tensor rows, Tensor white) {
     inBlocks(rows, features, white, width(), (from, to) -> {
-      whiten(from, shift, to);
-      addToRows(rest, to);
+      if (whitening.form() instanceof Whitening.Implicit) {
+        algebra.center(from, shift, to, ignored);
+        throughAxes(to, factors, other());
+      } else {
+        Tensor differences = device.view(scratch, 0, from.shape());
+        algebra.center(from, shift, differences, ignored);
+        algebra.gemm(Op.N, Op.T, 1, differences, matrix, 0, to);
+      }
     });
-  }
-
-  private void addToRows(@Nullable Tensor vector, Tensor rows) {
-    if (vector != null) {
-      algebra.ger(1, device.view(ones, 0, Shape.of(rows.shape().extent(0))), vector, rows);
-    }
-  }
-
-  /// @param less what is taken from the rows
-  private void whiten(Tensor rows, Tensor less, Tensor white) {
-    if (whitening.form() instanceof Whitening.Implicit) {
-      algebra.center(rows, less, white, ignored);
-      throughAxes(white, factors, other());
-    } else {
-      Tensor differences = device.view(scratch, 0, rows.shape());
-      algebra.center(rows, less, differences, ignored);
-      algebra.gemm(Op.N, Op.T, 1, differences, matrix, 0, white);
-    }
   }
 
   /// `rows = rows (other I + U^T diag(factors) U)`.
@@ -183,7 +151,7 @@ final class Operator implements AutoCloseable {
   void restore(Tensor white, Tensor rows) {
     inBlocks(white, width(), rows, features, (from, to) -> {
       color(from, to);
-      addToRows(mean, to);
+      algebra.ger(1, device.view(ones, 0, Shape.of(to.shape().extent(0))), mean, to);
     });
   }
 

@@ -35,8 +35,13 @@ public abstract class ConventionContract {
     device.close();
   }
 
+  /// With products of F32 rows in F32, as of many features, where that is the precision.
   private Whitening fit(Reference reference, Precision precision, Options options) {
-    try (Covariance covariance = Covariance.open(device, reference.d(), precision)) {
+    return fit(reference, Covariance.open(device, reference.d(), precision, Scatter.Shrinkage.NONE, 0), options);
+  }
+
+  private Whitening fit(Reference reference, Covariance opened, Options options) {
+    try (Covariance covariance = opened) {
       for (int from = 0; from < reference.n(); from += 200) {
         int to = Math.min(from + 200, reference.n());
         try (Tensor rows = device.allocate(DType.F32, Shape.of(to - from, reference.d()))) {
@@ -48,6 +53,15 @@ public abstract class ConventionContract {
     }
   }
 
+
+  @Test
+  void byDefaultProductsOfFewFeaturesAreInF64() {
+    for (Options options : new Options[] {Options.of(Kind.PCA).with(new Epsilon.Absolute(0)), Options.of(Kind.ZCA).with(new Epsilon.Absolute(1e-5))}) {
+      try (Whitening fitted = fit(WILD, Covariance.open(device, D, Precision.MIXED), options); Whitening wide = fit(WILD, Precision.F64, options)) {
+        assertThat(Reference.error(fitted.matrix().toDoubles(), wide.matrix().toDoubles())).isLessThan(1e-9);
+      }
+    }
+  }
 
   /// `PCA(whiten=True)` of scikit-learn 1.5 and later: components_ / sqrt(S^2 / (n - 1)), S the singular values of the centered rows, each
   /// component with the sign that makes its first greatest number positive (`svd_flip(u_based_decision=False)`).

@@ -9,6 +9,7 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.Covariance.Precision;
+import io.github.tensorseed.whitening.Scatter.Shrinkage;
 import io.github.tensorseed.whitening.Whitening.Kind;
 import io.github.tensorseed.whitening.Whitening.Options;
 import java.util.Arrays;
@@ -80,11 +81,12 @@ public abstract class WhiteningContract {
   private void covarianceIsThatOfAllRows(Precision precision) {
     for (int ddof = 0; ddof < 2; ddof++) {
       for (int[] cuts : new int[][] {{0, N}, {0, 1, 2, N}, {0, 100, 100, 399, N}}) {
-        try (Covariance covariance = Covariance.open(device, D, precision);
-             Covariance merged = Covariance.open(device, D, precision)) {
+        // Whatever the number of features, products are in F32 where that is the precision of more.
+        try (Covariance covariance = Covariance.open(device, D, precision, Shrinkage.NONE, 0);
+             Covariance merged = Covariance.open(device, D, precision, Shrinkage.NONE, 0)) {
           for (int i = 1; i < cuts.length; i++) {
             covariance.add(rows(DType.F32, data, cuts[i - 1], cuts[i]));
-            try (Covariance part = Covariance.open(device, D, precision)) {
+            try (Covariance part = Covariance.open(device, D, precision, Shrinkage.NONE, 0)) {
               part.add(rows(DType.F32, data, cuts[i - 1], cuts[i]));
               merged.merge(part);
             }
