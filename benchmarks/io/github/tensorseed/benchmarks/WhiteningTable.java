@@ -24,7 +24,6 @@ public final class WhiteningTable {
   private static final List<Row> ROWS = List.of(
       new Row("fit 50,000 x 3072", "fit", 50_000, 3072, "MIXED"),
       new Row("fit 50,000 x 3072, precision f32", "fit", 50_000, 3072, "F32"),
-      new Row("fit 50,000 x 3072, precision f64", "fit", 50_000, 3072, "F64"),
       new Row("apply to 50,000 x 3072", "apply", 50_000, 3072, "MIXED"),
       new Row("covariance of 10^4 x 512", "stream", 10_000, 512, "MIXED"),
       new Row("covariance of 10^5 x 512", "stream", 100_000, 512, "MIXED"),
