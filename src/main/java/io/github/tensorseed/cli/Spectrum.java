@@ -9,10 +9,13 @@ final class Spectrum {
   final double[] before;
   /// Of the components that are kept.
   final double[] after;
+  /// What epsilon adds to each eigenvalue.
+  final double added;
 
-  private Spectrum(double[] before, double[] after) {
+  private Spectrum(double[] before, double[] after, double added) {
     this.before = before;
     this.after = after;
+    this.added = added;
   }
 
   static Spectrum of(Whitening whitening) {
@@ -21,7 +24,7 @@ final class Spectrum {
     for (int i = 0; i < after.length; i++) {
       after[i] *= after[i] * before[i];
     }
-    return new Spectrum(before, after);
+    return new Spectrum(before, after, whitening.origin().epsilon().added(Arrays.stream(before).average().orElse(0)));
   }
 
   double conditionBefore() {

@@ -28,9 +28,10 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     StringBuilder page = new StringBuilder();
     double[] covarianceBefore = before.covariance();
     double[] covarianceAfter = after.covariance();
-    facts(page, covarianceBefore, covarianceAfter);
+    Spectrum spectrum = Spectrum.of(whitening);
+    facts(page, spectrum, covarianceBefore, covarianceAfter);
     page.append("<h2>Spectrum</h2>\n<p>Eigenvalues of the covariance that was fitted, before and after.</p>\n");
-    chart(page, Spectrum.of(whitening));
+    chart(page, spectrum);
     page.append("<h2>Covariance of the data</h2>\n<p>").append(before.step() == 1 ? "All features" : "One feature in " + before.step())
         .append("; blue is below 0, white 0, red above.</p>\n<div class=row>\n");
     heatMap(page, "before", covarianceBefore);
@@ -40,15 +41,14 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     HtmlPage.write(file, whitening.kind() + " of " + data, page.toString());
   }
 
-  private void facts(StringBuilder page, double[] covarianceBefore, double[] covarianceAfter) {
+  private void facts(StringBuilder page, Spectrum spectrum, double[] covarianceBefore, double[] covarianceAfter) {
     Whitening.Origin origin = whitening.origin();
-    Spectrum spectrum = Spectrum.of(whitening);
     page.append("<table class=facts><tbody>\n");
     fact(page, "fitted to", Units.count(origin.rows(), "row") + " of " + Units.count(whitening.mean().length, "feature"));
     fact(page, "rank", Units.count(whitening.rank()));
     fact(page, "epsilon", switch (origin.epsilon()) {
       case Epsilon.Absolute(double value) -> number(value);
-      case Epsilon.Relative(double share) -> number(added()) + ", " + number(share) + " of the mean eigenvalue";
+      case Epsilon.Relative(double share) -> number(spectrum.added) + ", " + number(share) + " of the mean eigenvalue";
       case Epsilon.SingularValue(double value) -> number(value) + " on the singular value";
       case Epsilon.OfSums(double value) -> number(value) + " on the eigenvalue of the sums";
     });
@@ -68,11 +68,6 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
 
   private static String number(double value) {
     return Units.number(new BigDecimal(value).round(new MathContext(3)).doubleValue());
-  }
-
-  /// What was added to each eigenvalue.
-  private double added() {
-    return whitening.origin().epsilon().added(Arrays.stream(whitening.eigenvalues()).average().orElse(0));
   }
 
   private static double meanDiagonal(double[] matrix) {
@@ -117,9 +112,9 @@ record WhiteningPage(Whitening whitening, String data, PickedRows before, Picked
     }
     page.append("<text x=%d y=%d>1</text><text x=%d y=%d text-anchor=end>%s</text>\n".formatted(MARGIN, CHART_HEIGHT - 6, CHART_WIDTH - 8,
         CHART_HEIGHT - 6, Units.count(spectrum.before.length)));
-    if (added() > 0 && added() >= Math.pow(10, axis.least) && added() <= Math.pow(10, axis.most)) {
+    if (spectrum.added > 0 && spectrum.added >= Math.pow(10, axis.least) && spectrum.added <= Math.pow(10, axis.most)) {
       page.append(String.format(Locale.ROOT, "<line class=epsilon x1=%d x2=%d y1=%.1f y2=%3$.1f /><text x=%4$d y=%5$.1f>epsilon</text>%n",
-          MARGIN, CHART_WIDTH - 8, axis.y(added()), MARGIN + 6, axis.y(added()) - 4));
+          MARGIN, CHART_WIDTH - 8, axis.y(spectrum.added), MARGIN + 6, axis.y(spectrum.added) - 4));
     }
     line(page, "before", axis, positive);
     line(page, "after", axis, whitened);

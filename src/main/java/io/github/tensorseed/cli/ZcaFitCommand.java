@@ -216,12 +216,11 @@ final class ZcaFitCommand implements Callable<Integer> {
     static Report of(Path out, String data, Whitening whitening, double secondsReading, double seconds) {
       Whitening.Origin origin = whitening.origin();
       Spectrum spectrum = Spectrum.of(whitening);
-      double mean = Arrays.stream(whitening.eigenvalues()).average().orElse(0);
       return new Report(out.toString(), data, name(origin.kind()), origin.rows(), whitening.mean().length, whitening.rank(),
           switch (origin.epsilon()) {
             case Epsilon.SingularValue(double value) -> value;
             case Epsilon.OfSums(double value) -> value;
-            case Epsilon.Absolute _, Epsilon.Relative _ -> origin.epsilon().added(mean);
+            case Epsilon.Absolute _, Epsilon.Relative _ -> spectrum.added;
           },
           switch (origin.epsilon()) {
             case Epsilon.Absolute _ -> "";

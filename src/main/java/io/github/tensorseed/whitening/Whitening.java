@@ -156,7 +156,7 @@ public final class Whitening implements AutoCloseable {
   ///
   /// @param vectors which are scaled by that
   /// @param factors not negative
-  private static Tensor symmetric(Tensor vectors, double[] factors) {
+  static Tensor symmetric(Tensor vectors, double[] factors) {
     Device device = vectors.device();
     LinearAlgebra algebra = device.linearAlgebra();
     scale(vectors, Arrays.stream(factors).map(Math::sqrt).toArray());

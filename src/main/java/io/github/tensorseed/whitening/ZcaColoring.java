@@ -4,11 +4,10 @@ import io.github.tensorseed.Arguments;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Initializer;
-import io.github.tensorseed.LinearAlgebra;
-import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.util.Arrays;
 
 /// A dense layer that gives white input the data's mean and covariance: its weight is the symmetric root U D^(1/2) U^T of the covariance
 /// U D U^T, and its bias the mean.
@@ -56,19 +55,9 @@ public record ZcaColoring(String data, int ddof, DataFiles files) implements Ini
   /// The symmetric root of the covariance, [d, d], the caller's to close.
   static Tensor root(Covariance covariance, int ddof) {
     Device device = covariance.device();
-    LinearAlgebra algebra = device.linearAlgebra();
     try (Tensor vectors = covariance.matrix(ddof); Tensor values = device.allocate(vectors.dtype(), Shape.of(covariance.features()))) {
-      algebra.syevd(vectors, values);
-      double[] scales = values.toDoubles();
-      for (int i = 0; i < scales.length; i++) {
-        scales[i] = Math.sqrt(Math.sqrt(Math.max(0, scales[i]))); // the product has them squared
-      }
-      values.copyFrom(scales);
-      algebra.dgmm(values, vectors);
-      Tensor root = device.allocate(vectors.dtype(), vectors.shape());
-      algebra.syrk(Op.T, 1, vectors, 0, root);
-      algebra.symmetrize(root);
-      return root;
+      device.linearAlgebra().syevd(vectors, values);
+      return Whitening.symmetric(vectors, Arrays.stream(values.toDoubles()).map(value -> Math.sqrt(Math.max(0, value))).toArray());
     }
   }
 
