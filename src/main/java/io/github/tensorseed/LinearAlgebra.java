@@ -178,6 +178,7 @@ public abstract class LinearAlgebra {
 
   protected abstract void callTranspose(Tensor a, Tensor b);
 
+  /// Eigenvectors of a matrix whose triangles are both there.
   protected abstract void callSyevd(Tensor a, Tensor values);
 
   protected abstract void callQr(Tensor a);

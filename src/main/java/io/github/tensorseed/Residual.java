@@ -75,16 +75,19 @@ final class Residual implements AutoCloseable {
   private void require(String operation, String what, Tensor made, Tensor wanted, double scale) {
     double[] wrong = made.toDoubles();
     double[] right = wanted.toDoubles();
+    double unit = scale > 0 ? scale : 1;
     double sum = 0;
     for (int i = 0; i < wrong.length; i++) {
-      sum += (wrong[i] - right[i]) * (wrong[i] - right[i]);
+      // Relative, since squares of large numbers overflow.
+      double error = (wrong[i] - right[i]) / unit;
+      sum += error * error;
     }
     double epsilon = dtype == DType.F64 ? 0x1p-53 : 0x1p-24;
     double residual = Math.sqrt(sum) / VECTORS;
-    double allowed = TOLERANCE * epsilon * Math.sqrt((double) made.shape().extent(1)) * scale;
+    double allowed = TOLERANCE * epsilon * Math.sqrt((double) made.shape().extent(1));
     if (!(residual <= allowed)) {
-      throw new DeviceException(device.name() + ": " + operation + " by " + algebra.library() + " is wrong: the residual of " + what + " is "
-          + residual + ", and " + allowed + " is allowed; is the matrix finite? Else try F64, another version of the library, or the other"
+      throw new DeviceException(device.name() + ": " + operation + " by " + algebra.library() + " is wrong: the relative residual of " + what
+          + " is " + residual + ", and " + allowed + " is allowed; is the matrix finite? Else try F64, another version of the library, or the other"
           + " device");
     }
   }

@@ -189,6 +189,72 @@ public abstract class LinearAlgebraContract {
     }
   }
 
+  /// Orders around those at which blocks of reflectors begin, and numbers whose squares are none.
+  @Test
+  void eigenvectors() {
+    for (int n : new int[] {3, 191, 192, 193, 194, 385}) {
+      eigenvectors(n, 1);
+    }
+    eigenvectors(40, 1e-33);
+    eigenvectors(40, 1e33);
+  }
+
+  private void eigenvectors(int n, double scale) {
+    for (DType dtype : List.of(DType.F32, DType.F64)) {
+      double unit = dtype == DType.F32 ? scale : scale * scale * scale * scale * scale * scale;
+      double[] values = tensor(dtype, n, n).toDoubles();
+      double[] matrix = new double[n * n];
+      for (int i = 0; i < n * n; i++) {
+        matrix[i] = unit * (values[i] + values[i % n * n + i / n]);
+      }
+      Tensor a = device.allocate(dtype, Shape.of(n, n));
+      a.copyFrom(matrix);
+      Tensor spectrum = device.allocate(dtype, Shape.of(n));
+      algebra.syevd(a, spectrum);
+      double[] v = a.toDoubles();
+      double[] l = spectrum.toDoubles();
+      double greatest = Math.max(-l[0], l[n - 1]);
+      for (int i = 0; i < n; i++) {
+        assertThat(l[i]).isGreaterThanOrEqualTo(l[Math.max(0, i - 1)]);
+        for (int j = 0; j < n; j++) {
+          double dot = 0;
+          double image = 0;
+          for (int k = 0; k < n; k++) {
+            dot += v[i * n + k] * v[j * n + k];
+            image += matrix[j * n + k] * v[i * n + k];
+          }
+          assertThat(dot).isCloseTo(i == j ? 1 : 0, within(tolerance(dtype) * 4));
+          assertThat(image / greatest).isCloseTo(l[i] * v[i * n + j] / greatest, within(tolerance(dtype) * 4));
+        }
+      }
+    }
+  }
+
+  @Test
+  void eigenvectorsOfWhatIsDiagonal() {
+    for (DType dtype : List.of(DType.F32, DType.F64)) {
+      for (int sign : new int[] {0, 1, -1}) {
+        int n = 9;
+        Tensor a = device.allocate(dtype, Shape.of(n, n));
+        double[] matrix = new double[n * n];
+        double[] expected = new double[n];
+        for (int i = 0; i < n; i++) {
+          matrix[i * n + i] = sign * i;
+          expected[sign < 0 ? n - 1 - i : i] = sign * i;
+        }
+        a.copyFrom(matrix);
+        Tensor values = device.allocate(dtype, Shape.of(n));
+        algebra.syevd(a, values);
+        assertThat(values.toDoubles()).containsExactly(expected, within(1e-30));
+        double[] v = a.toDoubles();
+        for (int i = 0; i < n; i++) {
+          int k = sign < 0 ? n - 1 - i : i;
+          assertThat(sign == 0 ? 1 : Math.abs(v[i * n + k])).isEqualTo(1);
+        }
+      }
+    }
+  }
+
   @Test
   void orthonormalRows() {
     for (DType dtype : List.of(DType.F32, DType.F64)) {

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 /// Large fills are spread over all threads; the bits do not depend on how many there are.
 public final class CpuDevice implements Device {
   /// Elements that one thread takes at a time: long enough to hide the hand-over, short enough to spread evenly.
-  private static final long GRAIN = 1 << 18;
+  static final long GRAIN = 1 << 18;
 
   /// Vectors like their memory on cache lines.
   private static final long ALIGNMENT = 64;
@@ -289,7 +289,7 @@ public final class CpuDevice implements Device {
   }
 
   /// Whether all threads of this device may use it.
-  private boolean reachable(MemorySegment memory) {
+  boolean reachable(MemorySegment memory) {
     return threads == 1 || memory.isNative() && memory.isAccessibleBy(another);
   }
 

@@ -1,5 +1,10 @@
 package io.github.tensorseed.cpu;
 
+import static io.github.tensorseed.cpu.OpenBlas.COLUMN_MAJOR;
+import static io.github.tensorseed.cpu.OpenBlas.LOWER;
+import static io.github.tensorseed.cpu.OpenBlas.NO_TRANSPOSE;
+import static io.github.tensorseed.cpu.OpenBlas.ROW_MAJOR;
+import static io.github.tensorseed.cpu.OpenBlas.TRANSPOSE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
@@ -10,16 +15,10 @@ import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 
 /// OpenBLAS on the host's memory. Row-major matrices are taken as what they are, or as column-major transposes.
 final class CpuLinearAlgebra extends LinearAlgebra {
-  // CBLAS's and LAPACKE's numbers.
-  private static final int ROW_MAJOR = 101;
-  private static final int COLUMN_MAJOR = 102;
-  private static final int NO_TRANSPOSE = 111;
-  private static final int TRANSPOSE = 112;
-  private static final int LOWER = 122;
-
   /// Rows are centered in at most so many parts.
   private static final int PARTS = 64;
   /// Rows and columns of a block that fits the innermost cache twice.
@@ -47,15 +46,22 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     return operand.dtype() == DType.F64 ? library.wide : library.single;
   }
 
-  private static Object scalar(Tensor operand, double value) {
-    return operand.dtype() == DType.F64 ? (Object) value : (Object) (float) value;
-  }
-
-  private static MemorySegment memory(Tensor operand) {
+  static MemorySegment memory(Tensor operand) {
     if (!operand.memory().isNative()) {
       throw new IllegalArgumentException(operand + " lies on Java's heap, where BLAS cannot reach it; allocate it on the device");
     }
     return operand.memory();
+  }
+
+  /// All of 0 to `total`, on all threads if they may use the operands.
+  private void inGrains(List<Tensor> operands, long total, long grain, CpuDevice.Part part) {
+    if (operands.stream().allMatch(operand -> device.reachable(operand.memory()))) {
+      device.inGrains(total, grain, part);
+      return;
+    }
+    for (long from = 0; from < total; from += grain) {
+      part.run(from, Math.min(from + grain, total));
+    }
   }
 
   private static int extent(Tensor a, int axis) {
@@ -73,32 +79,36 @@ final class CpuLinearAlgebra extends LinearAlgebra {
 
   @Override
   protected void callGemm(Op opA, Op opB, double alpha, Tensor a, Tensor b, double beta, Tensor c) {
-    OpenBlas.call(functions(c).gemm, ROW_MAJOR, number(opA), number(opB), extent(c, 0), extent(c, 1), extent(a, opA == Op.N ? 1 : 0),
-        scalar(c, alpha), memory(a), stride(a), memory(b), stride(b), scalar(c, beta), memory(c), stride(c));
+    OpenBlas.Functions functions = functions(c);
+    OpenBlas.call(functions.gemm, ROW_MAJOR, number(opA), number(opB), extent(c, 0), extent(c, 1), extent(a, opA == Op.N ? 1 : 0),
+        functions.number(alpha), memory(a), stride(a), memory(b), stride(b), functions.number(beta), memory(c), stride(c));
   }
 
   @Override
   protected void callGemv(Op op, double alpha, Tensor a, Tensor x, double beta, Tensor y) {
-    OpenBlas.call(functions(a).gemv, ROW_MAJOR, number(op), extent(a, 0), extent(a, 1), scalar(a, alpha), memory(a), stride(a), memory(x), 1,
-        scalar(a, beta), memory(y), 1);
+    OpenBlas.Functions functions = functions(a);
+    OpenBlas.call(functions.gemv, ROW_MAJOR, number(op), extent(a, 0), extent(a, 1), functions.number(alpha), memory(a), stride(a), memory(x), 1,
+        functions.number(beta), memory(y), 1);
   }
 
   @Override
   protected void callGer(double alpha, Tensor x, Tensor y, Tensor a) {
-    OpenBlas.call(functions(a).ger, ROW_MAJOR, extent(a, 0), extent(a, 1), scalar(a, alpha), memory(x), 1, memory(y), 1, memory(a), stride(a));
+    OpenBlas.Functions functions = functions(a);
+    OpenBlas.call(functions.ger, ROW_MAJOR, extent(a, 0), extent(a, 1), functions.number(alpha), memory(x), 1, memory(y), 1, memory(a), stride(a));
   }
 
   @Override
   protected void callSyrk(Op op, double alpha, Tensor a, double beta, Tensor c) {
-    OpenBlas.call(functions(c).syrk, ROW_MAJOR, LOWER, number(op), extent(c, 0), extent(a, op == Op.N ? 1 : 0), scalar(c, alpha), memory(a),
-        stride(a), scalar(c, beta), memory(c), stride(c));
+    OpenBlas.Functions functions = functions(c);
+    OpenBlas.call(functions.syrk, ROW_MAJOR, LOWER, number(op), extent(c, 0), extent(a, op == Op.N ? 1 : 0), functions.number(alpha), memory(a),
+        stride(a), functions.number(beta), memory(c), stride(c));
   }
 
   @Override
   protected void callSymmetrize(Tensor c) {
     int n = extent(c, 0);
     boolean wide = c.dtype() == DType.F64;
-    device.inGrains(n, BLOCK, (from, to) -> {
+    inGrains(List.of(c), n, BLOCK, (from, to) -> {
       for (int block = 0; block < to; block += BLOCK) {
         for (int i = (int) from; i < to; i++) {
           for (int j = block; j < Math.min(block + BLOCK, i); j++) {
@@ -117,7 +127,7 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   protected void callDgmm(Tensor x, Tensor a) {
     OpenBlas.Functions functions = functions(a);
     for (int i = 0; i < extent(a, 0); i++) {
-      OpenBlas.call(functions.scal, extent(a, 1), scalar(a, a.dtype().get(x.memory(), i)),
+      OpenBlas.call(functions.scal, extent(a, 1), functions.number(a.dtype().get(x.memory(), i)),
           memory(a).asSlice(functions.real.byteSize() * extent(a, 1) * i), 1);
     }
   }
@@ -127,16 +137,18 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     if (x.dtype() != y.dtype()) {
       MemorySegment from = x.memory();
       MemorySegment to = y.memory();
-      for (long i = 0; i < x.elements(); i++) {
-        to.setAtIndex(JAVA_DOUBLE_UNALIGNED, i, Math.fma(alpha, from.getAtIndex(JAVA_FLOAT_UNALIGNED, i), to.getAtIndex(JAVA_DOUBLE_UNALIGNED, i)));
-      }
+      inGrains(List.of(x, y), x.elements(), CpuDevice.GRAIN, (start, end) -> {
+        for (long i = start; i < end; i++) {
+          to.setAtIndex(JAVA_DOUBLE_UNALIGNED, i, Math.fma(alpha, from.getAtIndex(JAVA_FLOAT_UNALIGNED, i), to.getAtIndex(JAVA_DOUBLE_UNALIGNED, i)));
+        }
+      });
       return;
     }
     OpenBlas.Functions functions = functions(y);
     long size = functions.real.byteSize();
     for (long i = 0; i < x.elements(); i += Integer.MAX_VALUE) {
       int count = (int) Math.min(x.elements() - i, Integer.MAX_VALUE);
-      OpenBlas.call(functions.axpy, count, scalar(y, alpha), memory(x).asSlice(size * i), 1, memory(y).asSlice(size * i), 1);
+      OpenBlas.call(functions.axpy, count, functions.number(alpha), memory(x).asSlice(size * i), 1, memory(y).asSlice(size * i), 1);
     }
   }
 
@@ -148,7 +160,7 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     int grain = Math.ceilDiv(Math.ceilDiv(rows, PARTS), AT_ONCE) * AT_ONCE;
     double[] less = doubles(shift, width);
     double[][] parts = new double[PARTS][];
-    device.inGrains(rows, Math.max(1, grain), (from, to) -> parts[(int) from / grain] = out.dtype() == DType.F32
+    inGrains(List.of(a, out), rows, Math.max(1, grain), (from, to) -> parts[(int) from / grain] = out.dtype() == DType.F32
         ? centerSingles(a, less, out, (int) from, (int) to)
         : centerDoubles(a, less, out, (int) from, (int) to));
     double[] total = doubles(sums, width);
@@ -223,14 +235,14 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   @Override
   protected void callTranspose(Tensor a, Tensor b) {
     if (a.elements() > 0) {
-      OpenBlas.call(functions(a).omatcopy, ROW_MAJOR, TRANSPOSE, extent(a, 0), extent(a, 1), scalar(a, 1), memory(a), stride(a), memory(b), stride(b));
+      OpenBlas.Functions functions = functions(a);
+      OpenBlas.call(functions.omatcopy, ROW_MAJOR, TRANSPOSE, extent(a, 0), extent(a, 1), functions.number(1), memory(a), stride(a), memory(b), stride(b));
     }
   }
 
   @Override
   protected void callSyevd(Tensor a, Tensor values) {
-    // The lower triangle of rows is the upper one of columns, and eigenvectors in columns are in our rows.
-    check("syevd", OpenBlas.call(functions(a).syevd, COLUMN_MAJOR, (byte) 'V', (byte) 'U', extent(a, 0), memory(a), stride(a), memory(values)));
+    new SymmetricEigen(functions(a), a).solve(values);
   }
 
   @Override
@@ -241,24 +253,17 @@ final class CpuLinearAlgebra extends LinearAlgebra {
     long size = functions.real.byteSize();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment tau = arena.allocate(size * rows, size);
-      check("geqrf", OpenBlas.call(functions.geqrf, COLUMN_MAJOR, length, rows, memory(a), length, tau));
+      OpenBlas.decompose("geqrf", functions.geqrf, COLUMN_MAJOR, length, rows, memory(a), length, tau);
       boolean[] negative = new boolean[rows];
       for (int i = 0; i < rows; i++) {
         negative[i] = a.dtype().get(a.memory(), (long) i * length + i) < 0;
       }
-      check("orgqr", OpenBlas.call(functions.orgqr, COLUMN_MAJOR, length, rows, rows, memory(a), length, tau));
+      OpenBlas.decompose("orgqr", functions.orgqr, COLUMN_MAJOR, length, rows, rows, memory(a), length, tau);
       for (int i = 0; i < rows; i++) {
         if (negative[i]) {
-          OpenBlas.call(functions.scal, length, scalar(a, -1), memory(a).asSlice(size * length * i), 1);
+          OpenBlas.call(functions.scal, length, functions.number(-1), memory(a).asSlice(size * length * i), 1);
         }
       }
-    }
-  }
-
-  private static void check(String function, Object info) {
-    if (!info.equals(0)) {
-      throw new DeviceException("cpu: " + function + " of OpenBLAS failed with info = " + info
-          + ((int) info > 0 ? "; the method did not converge: is the matrix finite?" : ", which means that argument " + -(int) info + " is not a number"));
     }
   }
 }

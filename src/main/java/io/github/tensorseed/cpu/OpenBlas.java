@@ -5,7 +5,9 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.github.tensorseed.DeviceException;
 import io.github.tensorseed.DeviceUnavailableException;
 import java.io.File;
 import java.io.IOException;
@@ -29,6 +31,19 @@ final class OpenBlas {
   /// The library last: it finds the others beside it.
   private static final String[] FILES = {"libgcc_s.so.1", "libquadmath.so.0", "libgfortran.so.5", "libopenblas.so.0"};
   private static final int LONGEST_TEXT = 1024;
+  /// Its idle threads spin for 2^26 ticks, some 20 ms, and take the cores from loops of ours that come between two calls. 2^20 is still more than
+  /// what lies between the calls of one decomposition.
+  private static final String TIMEOUT = "20";
+
+  // CBLAS's and LAPACKE's numbers.
+  static final int ROW_MAJOR = 101;
+  static final int COLUMN_MAJOR = 102;
+  static final int NO_TRANSPOSE = 111;
+  static final int TRANSPOSE = 112;
+  static final int UPPER = 121;
+  static final int LOWER = 122;
+  static final int NON_UNIT = 131;
+  static final int LEFT = 141;
 
   /// The only attempt to load it.
   private static final class Load {
@@ -57,9 +72,11 @@ final class OpenBlas {
     final MethodHandle syrk;
     final MethodHandle scal;
     final MethodHandle axpy;
-    final MethodHandle copy;
+    final MethodHandle trsm;
+    final MethodHandle amax;
     final MethodHandle omatcopy;
-    final MethodHandle syevd;
+    final MethodHandle sytrd;
+    final MethodHandle stedc;
     final MethodHandle geqrf;
     final MethodHandle orgqr;
 
@@ -76,11 +93,19 @@ final class OpenBlas {
           JAVA_INT);
       scal = library.function(cblas + "scal", null, JAVA_INT, real, ADDRESS, JAVA_INT);
       axpy = library.function(cblas + "axpy", null, JAVA_INT, real, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
-      copy = library.function(cblas + "copy", null, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
+      trsm = library.function(cblas + "trsm", null, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, real, ADDRESS,
+          JAVA_INT, ADDRESS, JAVA_INT);
+      amax = library.function("cblas_i" + precision + "amax", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT);
       omatcopy = library.function(cblas + "omatcopy", null, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, real, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
-      syevd = library.function(lapacke + "syevd", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_BYTE, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
+      sytrd = library.function(lapacke + "sytrd", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+      stedc = library.function(lapacke + "stedc", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT);
       geqrf = library.function(lapacke + "geqrf", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
       orgqr = library.function(lapacke + "orgqr", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
+    }
+
+    /// As these functions take it.
+    Object number(double value) {
+      return real == JAVA_DOUBLE ? (Object) value : (Object) (float) value;
     }
   }
 
@@ -109,6 +134,11 @@ final class OpenBlas {
               + " the only platform that linear algebra is made for");
         }
         file = Loader.cacheResource(packed);
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        Linker linker = Linker.nativeLinker();
+        call(linker.downcallHandle(linker.defaultLookup().findOrThrow("setenv"), FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT)),
+            arena.allocateFrom("OPENBLAS_THREAD_TIMEOUT"), arena.allocateFrom(TIMEOUT), 0); // what the user has set stays
       }
       symbols = SymbolLookup.libraryLookup(file.toPath(), Arena.global());
     } catch (IOException | IllegalArgumentException e) {
@@ -147,6 +177,17 @@ final class OpenBlas {
       throw e;
     } catch (Throwable e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  /// Calls a function of LAPACK.
+  ///
+  /// @throws DeviceException unless it says that it succeeded
+  static void decompose(String name, MethodHandle function, Object... arguments) {
+    int info = (int) call(function, arguments);
+    if (info != 0) {
+      throw new DeviceException("cpu: " + name + " of OpenBLAS failed with info = " + info
+          + (info > 0 ? "; the method did not converge: is the matrix finite?" : ", which means that argument " + -info + " is not a number"));
     }
   }
 }

@@ -242,9 +242,8 @@ public final class Covariance implements Scatter {
     centering.requireRows(ddof);
     settle();
     Tensor matrix = device.allocate(products.dtype(), products.shape());
-    device.fill(matrix, new Distribution.Constant(0), RandomStream.of(0));
     double degrees = (double) rows() - ddof;
-    algebra.axpy(1 / degrees, products, matrix);
+    device.convert(products, 1 / degrees, matrix);
     try (Tensor s = device.allocate(products.dtype(), Shape.of(features))) {
       s.copyFrom(centering.sums());
       algebra.ger(-1 / (rows() * degrees), s, s, matrix);
