@@ -57,7 +57,7 @@ public class WhiteningBenchmark {
   private final List<Tensor> tensors = new ArrayList<>();
 
   @SuppressWarnings("NullAway.Init")
-  private CpuDevice device;
+  CpuDevice device;
 
   @SuppressWarnings("NullAway.Init")
   private Tensor data;
@@ -68,6 +68,7 @@ public class WhiteningBenchmark {
   @Setup
   public void open() {
     device = CpuDevice.open(threads);
+    device.linearAlgebra(); // loads the library with the settings that users have
     BareBlas.threads(threads);
     data = allocate(DType.F32, Math.min(rows, 50_000), features);
     device.fill(data, new Distribution.Normal(0.5, 0.25), RandomStream.of(1));
@@ -86,7 +87,7 @@ public class WhiteningBenchmark {
     device.close();
   }
 
-  private void addAll(Covariance covariance) {
+  void addAll(Covariance covariance) {
     for (long from = 0; from < rows; from += BATCH) {
       covariance.add(device.view(data, from * features * Float.BYTES, Shape.of(Math.min(BATCH, rows - from), features)));
     }
