@@ -83,6 +83,16 @@ public interface Device extends AutoCloseable {
   /// Copies `host` to the tensor, from byte `offset` on.
   void write(Tensor tensor, long offset, MemorySegment host);
 
+  /// Divides what the device was given so far from what follows, for [#upload].
+  default void fence() {}
+
+  /// Copies `host` to the tensor as [#write] does, but waits only for what the device was given before the last [#fence]: what it was given
+  /// since goes on meanwhile, and must not touch the tensor. Called from another thread, it fills one batch while the device works on
+  /// another.
+  default void upload(Tensor tensor, long offset, MemorySegment host) {
+    write(tensor, offset, host);
+  }
+
   /// Linear algebra on tensors of this device, by the libraries that are there. Loaded at the first call.
   ///
   /// @throws DeviceUnavailableException if they cannot be used, with the reason and the remedy

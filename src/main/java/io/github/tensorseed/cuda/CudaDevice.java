@@ -47,6 +47,8 @@ public final class CudaDevice implements Device {
 
   private @Nullable CudaLinearAlgebra algebra;
 
+  private @Nullable Uploads uploads;
+
   private record Whole(Tensor tensor, Context.Allocation memory, Initializer initializer, RandomStream stream) {
     boolean is(DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
       return tensor.dtype() == dtype && tensor.slice().equals(slice) && this.initializer.equals(initializer) && this.stream.equals(stream);
@@ -56,7 +58,7 @@ public final class CudaDevice implements Device {
   private CudaDevice(Context context, Generator generator, long chunk) {
     this.context = context;
     this.chunk = chunk;
-    staging = new Staging(context, chunk);
+    staging = new Staging(context, context.stream(), context::lastLaunch, chunk);
     try {
       curand = generator == Generator.TENSORSEED ? null : new CurandGenerator(context, generator, chunk * SCRATCH_CHUNKS);
     } catch (DeviceException e) {
@@ -244,6 +246,24 @@ public final class CudaDevice implements Device {
   public void write(Tensor tensor, long offset, MemorySegment host) {
     requireInside(tensor, offset, host);
     staging.write(address(tensor) + offset, host);
+  }
+
+  private synchronized Uploads uploads() {
+    if (uploads == null) {
+      uploads = new Uploads(context, chunk);
+    }
+    return uploads;
+  }
+
+  @Override
+  public void fence() {
+    uploads().fence();
+  }
+
+  @Override
+  public void upload(Tensor tensor, long offset, MemorySegment host) {
+    requireInside(tensor, offset, host);
+    uploads().write(address(tensor) + offset, host);
   }
 
   private static void requireInside(Tensor tensor, long offset, MemorySegment host) {

@@ -3,9 +3,11 @@ package io.github.tensorseed.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import jcuda.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /// Copies between memory of the host, of any kind, and of the device, piece by piece through two pinned buffers: while the GPU copies one,
@@ -23,12 +25,18 @@ final class Staging {
   }
 
   private final Context context;
+  private final CUstream stream;
+  private final LongSupplier launched;
   private final long capacity;
   private final List<Buffer> buffers = new ArrayList<>();
 
+  /// @param stream on which copies are made
+  /// @param launched the last launch for which a copy that is put on the stream now waits
   /// @param capacity bytes of each buffer, at most 2^31 - 1
-  Staging(Context context, long capacity) {
+  Staging(Context context, CUstream stream, LongSupplier launched, long capacity) {
     this.context = context;
+    this.stream = stream;
+    this.launched = launched;
     this.capacity = capacity;
   }
 
@@ -51,7 +59,7 @@ final class Staging {
   private void enqueueRead(long address, long size, long at) {
     Buffer buffer = buffer(at);
     context.check(JCudaDriver.cuMemcpyDtoHAsync(
-        buffer.pointer, Context.devicePointer(address + at), Math.min(capacity, size - at), context.stream()), "cuMemcpyDtoHAsync");
+        buffer.pointer, Context.devicePointer(address + at), Math.min(capacity, size - at), stream), "cuMemcpyDtoHAsync");
     record(buffer);
   }
 
@@ -65,7 +73,7 @@ final class Staging {
         long length = Math.min(capacity, size - at);
         MemorySegment.copy(host, at, buffer.memory, 0, length);
         context.check(JCudaDriver.cuMemcpyHtoDAsync(
-            Context.devicePointer(address + at), buffer.pointer, length, context.stream()), "cuMemcpyHtoDAsync");
+            Context.devicePointer(address + at), buffer.pointer, length, stream), "cuMemcpyHtoDAsync");
         record(buffer);
       }
     });
@@ -105,8 +113,8 @@ final class Staging {
 
   private void record(Buffer buffer) {
     buffer.inUse = true;
-    buffer.launch = context.lastLaunch();
-    context.check(JCudaDriver.cuEventRecord(buffer.ended, context.stream()), "cuEventRecord");
+    buffer.launch = launched.getAsLong();
+    context.check(JCudaDriver.cuEventRecord(buffer.ended, stream), "cuEventRecord");
   }
 
   private void await(Buffer buffer) {
@@ -118,7 +126,7 @@ final class Staging {
 
   /// After a failure, a copy without an event may still be under way.
   private void settle() {
-    if (JCudaDriver.cuStreamSynchronize(context.stream()) == Codes.SUCCESS) {
+    if (JCudaDriver.cuStreamSynchronize(stream) == Codes.SUCCESS) {
       buffers.forEach(buffer -> buffer.inUse = false);
     }
   }

@@ -16,7 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
-/// The rows of a file on a device, batch by batch: while the device works on one, a thread reads the next.
+/// The rows of a file on a device, batch by batch: while the device works on one, a thread reads the next and copies it there.
 ///
 ///     while ((batch = batches.next()) != null) {
 ///       covariance.add(batch);
@@ -46,6 +46,7 @@ public final class Batches implements AutoCloseable {
       tensors.add(device.allocate(file.dtype(), shape));
     }
     staging = isHost(tensors.getFirst()) ? MemorySegment.NULL : arena.allocate(shape.bytes(file.dtype()), Double.BYTES);
+    device.fence();
     reading = readInto(tensors.getFirst());
   }
 
@@ -74,7 +75,7 @@ public final class Batches implements AutoCloseable {
         return file.read(tensor.memory());
       }
       long rows = file.read(staging);
-      device.write(tensor, 0, staging.asSlice(0, rows * file.features() * file.dtype().bytes()));
+      device.upload(tensor, 0, staging.asSlice(0, rows * file.features() * file.dtype().bytes()));
       return rows;
     });
   }
@@ -89,6 +90,7 @@ public final class Batches implements AutoCloseable {
   /// @throws IOException if they could not be read
   public @Nullable Tensor next() throws IOException {
     long rows = await();
+    device.fence(); // the caller has given the device all that is to be done with the batch that is read into next
     Tensor full = tensors.get(turn);
     turn = (turn + 1) % tensors.size();
     reading = readInto(tensors.get(turn));

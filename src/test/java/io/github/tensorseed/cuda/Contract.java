@@ -55,17 +55,18 @@ final class Contract {
     long check(CudaDevice device) throws Exception;
   }
 
-  private static final Map<String, Part> PARTS = Map.of(
-      "laws", Contract::laws,
-      "values", Contract::values,
-      "lengths", Contract::lengths,
-      "carries", Contract::carries,
-      "slices", Contract::slices,
-      "copies", Contract::copies,
-      "initializers", Contract::initializers,
-      "memory", Contract::memory,
-      "attached", Contract::attached,
-      "faults", Contract::callersFaults);
+  private static final Map<String, Part> PARTS = Map.ofEntries(
+      Map.entry("laws", Contract::laws),
+      Map.entry("values", Contract::values),
+      Map.entry("lengths", Contract::lengths),
+      Map.entry("carries", Contract::carries),
+      Map.entry("slices", Contract::slices),
+      Map.entry("copies", Contract::copies),
+      Map.entry("uploads", Contract::uploads),
+      Map.entry("initializers", Contract::initializers),
+      Map.entry("memory", Contract::memory),
+      Map.entry("attached", Contract::attached),
+      Map.entry("faults", Contract::callersFaults));
 
   private Contract() {}
 
@@ -238,6 +239,36 @@ final class Contract {
       }
     }
     return compared;
+  }
+
+  /// An upload comes after what was there before the fence and before what follows it, and waits for nothing that was put there between the
+  /// two.
+  private static long uploads(CudaDevice device) {
+    int size = (int) (3 * CHUNK + 5);
+    RandomStream stream = RandomStream.of(1);
+    try (Tensor written = device.allocate(DType.F8_E4M3, Shape.of(size)); Tensor other = device.allocate(DType.F8_E4M3, Shape.of(size));
+         Tensor copy = device.allocate(DType.F8_E4M3, Shape.of(size))) {
+      for (int round = 0; round < 3; round++) {
+        byte[] bytes = new byte[size];
+        Arrays.fill(bytes, (byte) (round + 1));
+        device.fill(written, new Distribution.Constant(round), stream);
+        device.fence();
+        device.fill(other, new Distribution.Uniform(0, 1), stream);
+        MemorySegment host = MemorySegment.ofArray(bytes.clone());
+        device.upload(written, 0, host);
+        host.fill((byte) 0); // it is free to be used again
+        if (EMULATED && System.getenv("TENSORSEED_EMULATOR").startsWith("lazy")) {
+          require(Emulator.ofProcess().report().contains("\"never_waited\": [\"uniform_f8_e4m3 (call"), "what came after the fence has run");
+        }
+        device.convert(written, 1, copy);
+        for (Tensor each : List.of(written, copy)) {
+          byte[] back = new byte[size];
+          device.read(each, 0, MemorySegment.ofArray(back));
+          require(Arrays.equals(back, bytes), "what was uploaded in round " + round);
+        }
+      }
+    }
+    return 6L * (3 * CHUNK + 5);
   }
 
   /// A copy that fails leaves none under way, which would spoil the next.
