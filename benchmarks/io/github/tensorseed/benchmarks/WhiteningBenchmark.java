@@ -89,7 +89,7 @@ public class WhiteningBenchmark {
 
   void addAll(Covariance covariance) {
     for (long from = 0; from < rows; from += BATCH) {
-      covariance.add(device.view(data, from * features * Float.BYTES, Shape.of(Math.min(BATCH, rows - from), features)));
+      covariance.add(data.view(from * features * Float.BYTES, Shape.of(Math.min(BATCH, rows - from), features)));
     }
   }
 
@@ -125,7 +125,7 @@ public class WhiteningBenchmark {
     for (long from = 0; from < rows; from += BATCH) {
       long at = from * features * Float.BYTES;
       Shape shape = Shape.of(Math.min(BATCH, rows - from), features);
-      fitted.whitening.apply(device.view(data, at, shape), device.view(out, at, shape));
+      fitted.whitening.apply(data.view(at, shape), out.view(at, shape));
     }
     nanos.floor = middle - start;
     nanos.row = System.nanoTime() - middle;
@@ -154,12 +154,12 @@ public class WhiteningBenchmark {
   /// Rows that are made in place, batch by batch; the floor is syrk in F32 of one batch after the other.
   @Benchmark
   public void stream(Nanos nanos) {
-    Tensor batch = device.view(data, 0, Shape.of(BATCH, features));
+    Tensor batch = data.view(0, Shape.of(BATCH, features));
     nanos.row = 0;
     nanos.floor = 0;
     try (Covariance covariance = Covariance.open(device, features, precision); Tensor products = allocate(DType.F32, features, features)) {
       for (long from = 0; from < rows; from += BATCH) {
-        Tensor part = rows - from >= BATCH ? batch : device.view(data, 0, Shape.of(rows - from, features));
+        Tensor part = rows - from >= BATCH ? batch : data.view(0, Shape.of(rows - from, features));
         device.fill(part, new Distribution.Normal(0.5, 0.25), RandomStream.of(from));
         long start = System.nanoTime();
         BareBlas.syrk(part, products);

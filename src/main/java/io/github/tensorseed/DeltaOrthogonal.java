@@ -66,18 +66,17 @@ public record DeltaOrthogonal(double gain, Fans.Layout layout) implements Initia
     Shape map = Shape.of(weight.in() * weight.out());
     try (Tensor rows = Orthogonal.rows(device, tensor.dtype(), Shape.of(weight.in(), weight.out()), stream);
          Tensor position = device.allocate(DType.F64, one);
-         Tensor all = device.allocate(DType.F64, whole)) {
+         Tensor all = device.full(DType.F64, whole, 0)) {
       double[] delta = new double[Math.toIntExact(weight.kernel())];
       delta[(int) centre(whole, weight)] = 1;
       position.copyFrom(delta);
-      device.fill(all, new Distribution.Constant(0), stream);
       if (weight.outFirst()) {
         try (Tensor columns = device.allocate(DType.F64, Shape.of(weight.out(), weight.in()))) {
           algebra.transpose(rows, columns);
-          algebra.ger(1, device.view(columns, 0, map), position, device.view(all, 0, Shape.of(map.elements(), weight.kernel())));
+          algebra.ger(1, columns.view(0, map), position, all.view(0, Shape.of(map.elements(), weight.kernel())));
         }
       } else {
-        algebra.ger(1, position, device.view(rows, 0, map), device.view(all, 0, Shape.of(weight.kernel(), map.elements())));
+        algebra.ger(1, position, rows.view(0, map), all.view(0, Shape.of(weight.kernel(), map.elements())));
       }
       tensor.copyFrom(all, 0, gain);
     }

@@ -22,6 +22,20 @@ public interface Device extends AutoCloseable {
     return allocate(dtype, Slice.of(shape));
   }
 
+  /// Allocates a tensor whose every element is `value`, rounded once.
+  ///
+  /// @throws IllegalArgumentException if the dtype has no such value
+  default Tensor full(DType dtype, Shape shape, double value) {
+    Tensor tensor = allocate(dtype, shape);
+    try {
+      fill(tensor, new Distribution.Constant(value), RandomStream.of(0));
+      return tensor;
+    } catch (RuntimeException e) {
+      tensor.close();
+      throw e;
+    }
+  }
+
   /// Allocates memory for one slice of a logical tensor, packed in row-major order.
   ///
   /// @throws DeviceMemoryException if there is no room
@@ -32,16 +46,6 @@ public interface Device extends AutoCloseable {
   ///
   /// @throws IllegalArgumentException if the memory is smaller than the slice, or not of a kind that this device can write
   Tensor wrap(MemorySegment memory, DType dtype, Slice slice);
-
-  /// A part of a tensor of this device, from byte `offset` on, as a tensor of its own: nothing is copied, and closing it frees nothing.
-  ///
-  /// @throws IllegalArgumentException if it does not lie inside
-  default Tensor view(Tensor tensor, long offset, Shape shape) {
-    if (offset < 0 || offset > tensor.bytes() - shape.bytes(tensor.dtype())) {
-      throw new IllegalArgumentException(shape + " from byte " + offset + " on does not lie inside the tensor " + tensor);
-    }
-    return wrap(tensor.memory().asSlice(offset), tensor.dtype(), Slice.of(shape));
-  }
 
   /// Writes the values that `law` has on `stream` to the slice that `tensor` holds.
   ///

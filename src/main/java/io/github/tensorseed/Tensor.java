@@ -56,6 +56,21 @@ public final class Tensor implements AutoCloseable {
     return memory;
   }
 
+  /// A part of this tensor, from byte `offset` of what is held on, as a tensor of its own: nothing is copied, and closing it frees nothing.
+  ///
+  /// @throws IllegalArgumentException if it does not lie inside
+  public Tensor view(long offset, Shape shape) {
+    if (offset < 0 || offset > bytes() - shape.bytes(dtype)) {
+      throw new IllegalArgumentException(shape + " from byte " + offset + " on does not lie inside the tensor " + this);
+    }
+    if (!memory.scope().isAlive()) {
+      throw new IllegalStateException("the memory of the tensor " + this + " has been freed");
+    }
+    boolean here = memory.byteSize() == bytes();
+    return new Tensor(device, dtype, Slice.of(shape),
+        here ? memory.asSlice(offset, shape.bytes(dtype)) : MemorySegment.ofAddress(memory.address() + offset), () -> {});
+  }
+
   /// All values, exactly (for F64 tensors rounded to binary32).
   public float[] toFloats() {
     double[] values = toDoubles();
@@ -108,8 +123,8 @@ public final class Tensor implements AutoCloseable {
       long from = Math.max(start, run.start());
       Shape shape = Shape.of(Math.max(0, Math.min(end, run.start() + run.count()) - from));
       if (shape.elements() > 0) {
-        device.convert(device.view(part, (from - start) * part.dtype.bytes(), shape), scale,
-            device.view(this, (run.position() + from - run.start()) * dtype.bytes(), shape));
+        device.convert(part.view((from - start) * part.dtype.bytes(), shape), scale,
+            this.view((run.position() + from - run.start()) * dtype.bytes(), shape));
       }
     });
   }

@@ -89,7 +89,7 @@ final class ZcaApplyCommand implements Callable<Integer> {
           Tensor all = device.allocate(file.dtype(), Shape.of(batches.shape().extent(0), width))) {
         MemorySegment host = arena.allocate(all.bytes(), Double.BYTES);
         rows.forEach("apply", file, batches, batch -> {
-          Tensor made = device.view(all, 0, Shape.of(batch.shape().extent(0), width));
+          Tensor made = all.view(0, Shape.of(batch.shape().extent(0), width));
           if (inverse) {
             whitening.restore(batch, made);
           } else {

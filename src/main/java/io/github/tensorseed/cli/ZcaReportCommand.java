@@ -58,7 +58,7 @@ final class ZcaReportCommand implements Callable<Integer> {
         try (Batches batches = rows.batches(file, device);
             Tensor all = device.allocate(file.dtype(), Shape.of(batches.shape().extent(0), width))) {
           rows.forEach("report", file, batches, batch -> {
-            Tensor white = device.view(all, 0, Shape.of(batch.shape().extent(0), width));
+            Tensor white = all.view(0, Shape.of(batch.shape().extent(0), width));
             whitening.apply(batch, white);
             before.add(batch);
             after.add(white);
@@ -80,7 +80,7 @@ final class ZcaReportCommand implements Callable<Integer> {
       Shape row = Shape.of(features);
       for (int i = 0; i < Math.min(FILTERS, whitening.rank()); i++) {
         Tensor matrix = whitening.matrix();
-        filters.add(device.view(matrix, i * row.bytes(matrix.dtype()), row).toDoubles());
+        filters.add(matrix.view(i * row.bytes(matrix.dtype()), row).toDoubles());
       }
       return filters;
     }

@@ -278,8 +278,8 @@ public final class CpuDevice implements Device {
     }
     inGrains(from.elements(), GRAIN, (begin, end) -> {
       Shape shape = Shape.of(end - begin);
-      Tensor source = view(from, begin * from.dtype().bytes(), shape);
-      Tensor target = view(to, begin * to.dtype().bytes(), shape);
+      Tensor source = from.view(begin * from.dtype().bytes(), shape);
+      Tensor target = to.view(begin * to.dtype().bytes(), shape);
       if (scale == 1 && from.dtype() == to.dtype()) {
         target.memory().copyFrom(source.memory());
       } else {

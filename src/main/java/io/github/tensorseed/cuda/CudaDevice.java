@@ -274,14 +274,6 @@ public final class CudaDevice implements Device {
   }
 
   @Override
-  public Tensor view(Tensor tensor, long offset, Shape shape) {
-    if (offset < 0 || offset > tensor.bytes() - shape.bytes(tensor.dtype())) {
-      throw new IllegalArgumentException(shape + " from byte " + offset + " on does not lie inside the tensor " + tensor);
-    }
-    return new Tensor(this, tensor.dtype(), Slice.of(shape), MemorySegment.ofAddress(address(tensor) + offset), () -> {});
-  }
-
-  @Override
   public void convert(Tensor from, double scale, Tensor to) {
     if (from.elements() != to.elements()) {
       throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");

@@ -6,9 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.DeviceException;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.LinearAlgebra;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
@@ -200,9 +198,8 @@ final class CudaLinearAlgebra extends LinearAlgebra {
   protected void callCenter(Tensor a, Tensor shift, Tensor out, Tensor sums) {
     DType dtype = out.dtype();
     device.convert(a, 1, out);
-    try (Tensor ones = device.allocate(dtype, Shape.of(a.shape().extent(0)));
+    try (Tensor ones = device.full(dtype, Shape.of(a.shape().extent(0)), 1);
          Tensor less = device.allocate(dtype, shift.shape()); Tensor total = device.allocate(dtype, sums.shape())) {
-      device.fill(ones, new Distribution.Constant(1), RandomStream.of(0));
       device.convert(shift, 1, less);
       callGer(-1, ones, less, out);
       if (dtype == DType.F32) {

@@ -71,8 +71,8 @@ final class Axes implements AutoCloseable {
     long bytes = row.bytes(matrix.dtype());
     try (Tensor other = device.allocate(matrix.dtype(), row)) {
       for (long i = 0; i < rows / 2; i++) {
-        Tensor upper = device.view(matrix, i * bytes, row);
-        Tensor lower = device.view(matrix, (rows - 1 - i) * bytes, row);
+        Tensor upper = matrix.view(i * bytes, row);
+        Tensor lower = matrix.view((rows - 1 - i) * bytes, row);
         device.convert(upper, 1, other);
         device.convert(lower, 1, upper);
         device.convert(other, 1, lower);

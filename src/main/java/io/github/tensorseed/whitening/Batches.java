@@ -94,7 +94,7 @@ public final class Batches implements AutoCloseable {
     Tensor full = tensors.get(turn);
     turn = (turn + 1) % tensors.size();
     reading = readInto(tensors.get(turn));
-    return rows == 0 ? null : device.view(full, 0, Shape.of(rows, file.features()));
+    return rows == 0 ? null : full.view(0, Shape.of(rows, file.features()));
   }
 
   private long await() throws IOException {

@@ -2,8 +2,6 @@ package io.github.tensorseed.whitening;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
@@ -32,10 +30,8 @@ final class Centering implements AutoCloseable {
     this.device = device;
     this.features = features;
     total = new double[(int) features];
-    shift = device.allocate(DType.F64, Shape.of(features));
-    sums = device.allocate(DType.F64, Shape.of(features));
-    device.fill(shift, new Distribution.Constant(0), RandomStream.of(0));
-    device.fill(sums, new Distribution.Constant(0), RandomStream.of(0));
+    shift = device.full(DType.F64, Shape.of(features), 0);
+    sums = device.full(DType.F64, Shape.of(features), 0);
   }
 
   long rows() {
@@ -82,7 +78,7 @@ final class Centering implements AutoCloseable {
   private void shiftToMean(Tensor batch, Tensor differences) {
     Shape first = Shape.of(Math.min(FIRST, batch.shape().extent(0)), features);
     shift.copyFrom(new double[total.length]);
-    device.linearAlgebra().center(device.view(batch, 0, first), shift, device.view(differences, 0, first), sums);
+    device.linearAlgebra().center(batch.view(0, first), shift, differences.view(0, first), sums);
     double[] mean = requireFinite(batch);
     for (int i = 0; i < mean.length; i++) {
       mean[i] = (float) (mean[i] / first.extent(0));

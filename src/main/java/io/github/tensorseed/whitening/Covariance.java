@@ -2,10 +2,8 @@ package io.github.tensorseed.whitening;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
@@ -46,7 +44,8 @@ public final class Covariance implements Scatter {
   private final LinearAlgebra algebra;
   private final long features;
   private final Precision precision;
-  private final long widestInF64;
+  /// The precision that stands for MIXED where there are few features.
+  private final Precision computing;
   private final List<Tensor> tensors = new ArrayList<>();
   private final Centering centering;
   /// Below the diagonal and on it.
@@ -63,7 +62,7 @@ public final class Covariance implements Scatter {
     this.device = device;
     this.features = features;
     this.precision = precision;
-    this.widestInF64 = widestInF64;
+    computing = precision == Precision.MIXED && features <= widestInF64 ? Precision.F64 : precision;
     algebra = device.linearAlgebra();
     centering = new Centering(device, features);
     products = zeros(precision == Precision.F32 ? DType.F32 : DType.F64, features, features);
@@ -90,9 +89,8 @@ public final class Covariance implements Scatter {
   }
 
   private Tensor zeros(DType dtype, long... extents) {
-    Tensor tensor = device.allocate(dtype, Shape.of(extents));
+    Tensor tensor = device.full(dtype, Shape.of(extents), 0);
     tensors.add(tensor);
-    device.fill(tensor, new Distribution.Constant(0), RandomStream.of(0));
     return tensor;
   }
 
@@ -123,23 +121,20 @@ public final class Covariance implements Scatter {
 
   @Override
   public void add(Tensor batch) {
-    DType computing = centering.require(batch, precision);
-    if (precision == Precision.MIXED && features <= widestInF64) {
-      computing = DType.F64;
-    }
+    DType dtype = centering.require(batch, computing);
     long count = batch.shape().extent(0);
     if (count == 0) {
       return;
     }
-    Tensor differences = scratch(computing, batch.shape());
+    Tensor differences = scratch(dtype, batch.shape());
     centering.add(batch, differences);
     if (moments != null) {
       moments.add(batch, centering.shift);
     }
-    if (computing == DType.F32) {
+    if (dtype == DType.F32) {
       rowsInF32 = Math.max(rowsInF32, precision == Precision.F32 ? rows() : Math.min(recentRows + count, ROWS_IN_F32));
     }
-    if (computing == products.dtype()) {
+    if (dtype == products.dtype()) {
       algebra.syrk(Op.T, 1, differences, 1, products);
     } else {
       addRecent(differences);
@@ -153,7 +148,7 @@ public final class Covariance implements Scatter {
     long rows = differences.shape().extent(0);
     for (long from = 0, some; from < rows; from += some) {
       some = Math.min(rows - from, ROWS_IN_F32 - recentRows);
-      Tensor part = device.view(differences, from * features * Float.BYTES, Shape.of(some, features));
+      Tensor part = differences.view(from * features * Float.BYTES, Shape.of(some, features));
       algebra.syrk(Op.T, 1, part, recentRows == 0 ? 0 : 1, recent);
       recentRows += some;
       if (recentRows == ROWS_IN_F32) {
@@ -180,7 +175,7 @@ public final class Covariance implements Scatter {
       centered = device.allocate(dtype, shape);
       tensors.add(centered);
     }
-    return centered.shape().equals(shape) ? centered : device.view(centered, 0, shape);
+    return centered.shape().equals(shape) ? centered : centered.view(0, shape);
   }
 
   /// Adds the rows that `other` has seen, as if they had been added here. The order of merging matters to rounding alone.

@@ -111,7 +111,7 @@ public final class DataFiles {
     try (RowFile file = open(name); Batches batches = Batches.open(file, device)) {
       long left = atMost;
       for (Tensor batch; left > 0 && (batch = batches.next()) != null; left -= batch.shape().extent(0)) {
-        action.accept(device.view(batch, 0, Shape.of(Math.min(left, batch.shape().extent(0)), file.features())));
+        action.accept(batch.view(0, Shape.of(Math.min(left, batch.shape().extent(0)), file.features())));
       }
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(name + ": " + e.getMessage(), e);

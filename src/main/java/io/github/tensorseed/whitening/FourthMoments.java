@@ -2,10 +2,8 @@ package io.github.tensorseed.whitening;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.util.ArrayList;
@@ -48,29 +46,24 @@ final class FourthMoments implements AutoCloseable {
   }
 
   private Tensor of(double value, long... extents) {
-    Tensor tensor = device.allocate(DType.F64, Shape.of(extents));
+    Tensor tensor = device.full(DType.F64, Shape.of(extents), value);
     tensors.add(tensor);
-    device.fill(tensor, new Distribution.Constant(value), RandomStream.of(0));
     return tensor;
-  }
-
-  private Tensor view(Tensor tensor, long... extents) {
-    return device.view(tensor, 0, Shape.of(extents));
   }
 
   void add(Tensor batch, Tensor shift) {
     long rows = batch.shape().extent(0);
     for (long from = 0; from < rows; from += piece) {
       long count = Math.min(piece, rows - from);
-      Tensor some = device.view(batch, from * features * batch.dtype().bytes(), Shape.of(count, features));
-      algebra.center(some, shift, view(z, count, features), ignored);
-      algebra.center(some, shift, view(products, count, features), ignored);
-      algebra.dgmm(view(z, count * features), view(products, count * features, 1));
-      Tensor w = view(lengths, count);
-      algebra.gemv(Op.N, 1, view(products, count, features), view(ones, features), 0, w);
-      algebra.gemv(Op.N, 1, view(lengths, 1, count), view(ones, count), 1, squares);
-      algebra.gemv(Op.T, 1, view(z, count, features), w, 1, cubes);
-      algebra.gemv(Op.N, 1, view(lengths, 1, count), w, 1, fourth);
+      Tensor some = batch.view(from * features * batch.dtype().bytes(), Shape.of(count, features));
+      algebra.center(some, shift, z.view(0, Shape.of(count, features)), ignored);
+      algebra.center(some, shift, products.view(0, Shape.of(count, features)), ignored);
+      algebra.dgmm(z.view(0, Shape.of(count * features)), products.view(0, Shape.of(count * features, 1)));
+      Tensor w = lengths.view(0, Shape.of(count));
+      algebra.gemv(Op.N, 1, products.view(0, Shape.of(count, features)), ones.view(0, Shape.of(features)), 0, w);
+      algebra.gemv(Op.N, 1, lengths.view(0, Shape.of(1, count)), ones.view(0, Shape.of(count)), 1, squares);
+      algebra.gemv(Op.T, 1, z.view(0, Shape.of(count, features)), w, 1, cubes);
+      algebra.gemv(Op.N, 1, lengths.view(0, Shape.of(1, count)), w, 1, fourth);
     }
   }
 

@@ -2,10 +2,8 @@ package io.github.tensorseed.whitening;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.Covariance.Precision;
@@ -107,7 +105,7 @@ public final class Gram implements Scatter {
     if (kept.dtype() != dtype) {
       throw new IllegalArgumentException(batch + " after rows of " + kept.dtype() + ": all rows of a Gram side are of one dtype");
     }
-    centering.add(batch, device.view(kept, rows() * features * dtype.bytes(), shape));
+    centering.add(batch, kept.view(rows() * features * dtype.bytes(), shape));
   }
 
   @Override
@@ -141,7 +139,7 @@ public final class Gram implements Scatter {
       double intensity = shrinkage == Shrinkage.LEDOIT_WOLF ? FourthMoments.intensity(all, fourth, n) : 0;
       double[] eigenvalues = Axes.shrunk(Arrays.stream(all).map(value -> value / degrees).toArray(), intensity);
       kept = null;
-      return new Axes(eigenvalues, 0, device.view(data, 0, Shape.of(factors.length, features)), data, intensity, rounding(data.dtype()));
+      return new Axes(eigenvalues, 0, data.view(0, Shape.of(factors.length, features)), data, intensity, rounding(data.dtype()));
     }
   }
 
@@ -158,10 +156,9 @@ public final class Gram implements Scatter {
   /// Of each row less the mean with each, [n, n] in F64.
   private Tensor products(Tensor data) {
     long n = rows();
-    Tensor sum = device.allocate(DType.F64, Shape.of(n, n));
+    Tensor sum = device.full(DType.F64, Shape.of(n, n), 0);
     try (Tensor scratch = device.allocate(computing(), Shape.of(n, Math.min(COLUMNS, features)));
          Tensor part = device.allocate(computing(), sum.shape())) {
-      device.fill(sum, new Distribution.Constant(0), RandomStream.of(0));
       for (long at = 0; at < features; at += COLUMNS) {
         algebra.syrk(Op.N, 1, centered(data, at, scratch), 0, part);
         algebra.axpy(1, part, sum);
@@ -179,9 +176,9 @@ public final class Gram implements Scatter {
   private Tensor centered(Tensor data, long at, Tensor scratch) {
     long n = rows();
     Shape width = Shape.of(Math.min(COLUMNS, features - at));
-    Tensor block = device.view(scratch, 0, Shape.of(n, width.extent(0)));
+    Tensor block = scratch.view(0, Shape.of(n, width.extent(0)));
     copy(data, at, block, true);
-    try (Tensor ones = constant(block.dtype(), 1, n); Tensor mean = device.allocate(block.dtype(), width)) {
+    try (Tensor ones = device.full(block.dtype(), Shape.of(n), 1); Tensor mean = device.allocate(block.dtype(), width)) {
       mean.copyFrom(Arrays.copyOfRange(centering.offset(), (int) at, (int) (at + width.extent(0))));
       algebra.ger(-1, ones, mean, block);
     }
@@ -191,7 +188,7 @@ public final class Gram implements Scatter {
   /// Takes away what rounding left of the mean: K - 1 r^T - r 1^T + g 1 1^T, with r the means of rows and g that of all.
   private void center(Tensor sum) {
     long n = rows();
-    try (Tensor ones = constant(DType.F64, 1, n); Tensor means = constant(DType.F64, 0, n)) {
+    try (Tensor ones = device.full(DType.F64, Shape.of(n), 1); Tensor means = device.allocate(DType.F64, Shape.of(n))) {
       algebra.gemv(Op.N, 1.0 / n, sum, ones, 0, means);
       double[] less = means.toDoubles();
       Centering.requireFinite(less, precision);
@@ -200,12 +197,6 @@ public final class Gram implements Scatter {
       algebra.ger(-1, ones, means, sum);
       algebra.ger(-1, means, ones, sum);
     }
-  }
-
-  private Tensor constant(DType dtype, double value, long extent) {
-    Tensor tensor = device.allocate(dtype, Shape.of(extent));
-    device.fill(tensor, new Distribution.Constant(value), RandomStream.of(0));
-    return tensor;
   }
 
   /// Of a square matrix.
@@ -236,12 +227,12 @@ public final class Gram implements Scatter {
          Tensor before = device.allocate(computing(), Shape.of(n, columns));
          Tensor after = device.allocate(computing(), Shape.of(factors.length, columns))) {
       scales.copyFrom(factors);
-      Tensor leading = device.view(vectors, 0, turn.shape());
+      Tensor leading = vectors.view(0, turn.shape());
       algebra.dgmm(scales, leading);
       device.convert(leading, 1, turn);
       for (long at = 0; at < features; at += COLUMNS) {
         long width = Math.min(COLUMNS, features - at);
-        Tensor turned = device.view(after, 0, Shape.of(factors.length, width));
+        Tensor turned = after.view(0, Shape.of(factors.length, width));
         algebra.gemm(Op.N, Op.N, 1, turn, centered(data, at, before), 0, turned);
         copy(data, at, turned, false);
       }
@@ -252,8 +243,8 @@ public final class Gram implements Scatter {
   private void copy(Tensor data, long at, Tensor block, boolean there) {
     Shape run = Shape.of(block.shape().extent(1));
     for (long i = 0; i < block.shape().extent(0); i++) {
-      Tensor inData = device.view(data, (i * features + at) * data.dtype().bytes(), run);
-      Tensor inBlock = device.view(block, i * run.bytes(block.dtype()), run);
+      Tensor inData = data.view((i * features + at) * data.dtype().bytes(), run);
+      Tensor inBlock = block.view(i * run.bytes(block.dtype()), run);
       device.convert(there ? inData : inBlock, 1, there ? inBlock : inData);
     }
   }

@@ -79,12 +79,10 @@ public record MeanCovResize(String data, double scale, DataFiles files) implemen
       for (long row = covariance.rows(); row < whole.extent(0); row += BLOCK) {
         Slice block = Slice.of(whole).along(0, row, Math.min(BLOCK, whole.extent(0) - row));
         try (Tensor gaussian = device.allocate(drawn, block); Tensor wide = device.allocate(DType.F64, block.shape());
-             Tensor ones = device.allocate(DType.F64, Shape.of(block.shape().extent(0)));
-             Tensor rows = device.allocate(DType.F64, block.shape())) {
+             Tensor ones = device.full(DType.F64, Shape.of(block.shape().extent(0)), 1);
+             Tensor rows = device.full(DType.F64, block.shape(), 0)) {
           device.fill(gaussian, new Distribution.Normal(0, 1), stream);
           device.convert(gaussian, 1, wide);
-          device.fill(ones, new Distribution.Constant(1), stream);
-          device.fill(rows, new Distribution.Constant(0), stream);
           algebra.ger(1, ones, mean, rows);
           algebra.gemm(Op.N, Op.N, Math.sqrt(scale), wide, root, 1, rows);
           tensor.copyFrom(rows, row * features, 1);

@@ -2,10 +2,8 @@ package io.github.tensorseed.whitening;
 
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
-import io.github.tensorseed.Distribution;
 import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
-import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.util.ArrayList;
@@ -55,8 +53,8 @@ final class Operator implements AutoCloseable {
     origin = vector(DType.F64, new double[means.length]);
     ignored = vector(DType.F64, new double[means.length]);
     mean = vector(dtype, means);
-    ones = allocate(block);
-    device.fill(ones, new Distribution.Constant(1), RandomStream.of(0));
+    ones = device.full(dtype, Shape.of(block), 1);
+    tensors.add(ones);
     boolean implicit = whitening.form() instanceof Whitening.Implicit;
     scratch = allocate(block * (implicit ? components : features));
     double other = other();
@@ -110,8 +108,8 @@ final class Operator implements AutoCloseable {
     require(to, toWidth, n);
     for (long at = 0; at < n; at += block) {
       long count = Math.min(block, n - at);
-      rows.take(device.view(from, at * fromWidth * dtype.bytes(), Shape.of(count, fromWidth)),
-          device.view(to, at * toWidth * dtype.bytes(), Shape.of(count, toWidth)));
+      rows.take(from.view(at * fromWidth * dtype.bytes(), Shape.of(count, fromWidth)),
+          to.view(at * toWidth * dtype.bytes(), Shape.of(count, toWidth)));
     }
   }
 
@@ -131,7 +129,7 @@ final class Operator implements AutoCloseable {
         algebra.center(from, shift, to, ignored);
         throughAxes(to, factors, other());
       } else {
-        Tensor differences = device.view(scratch, 0, from.shape());
+        Tensor differences = scratch.view(0, from.shape());
         algebra.center(from, shift, differences, ignored);
         algebra.gemm(Op.N, Op.T, 1, differences, matrix, 0, to);
       }
@@ -140,7 +138,7 @@ final class Operator implements AutoCloseable {
 
   /// `rows = rows (other I + U^T diag(factors) U)`.
   private void throughAxes(Tensor rows, Tensor diagonal, double other) {
-    Tensor along = device.view(scratch, 0, Shape.of(components, rows.shape().extent(0)));
+    Tensor along = scratch.view(0, Shape.of(components, rows.shape().extent(0)));
     if (components > 0) {
       algebra.gemm(Op.N, Op.T, 1, matrix, rows, 0, along);
       algebra.dgmm(diagonal, along);
@@ -151,7 +149,7 @@ final class Operator implements AutoCloseable {
   void restore(Tensor white, Tensor rows) {
     inBlocks(white, width(), rows, features, (from, to) -> {
       color(from, to);
-      algebra.ger(1, device.view(ones, 0, Shape.of(to.shape().extent(0))), mean, to);
+      algebra.ger(1, ones.view(0, Shape.of(to.shape().extent(0))), mean, to);
     });
   }
 
@@ -159,7 +157,7 @@ final class Operator implements AutoCloseable {
     switch (whitening.form()) {
       case Whitening.Dense _ -> algebra.gemm(Op.N, Op.T, 1, white, inverse(), 0, rows);
       case Whitening.Components _ -> {
-        Tensor along = device.view(scratch, 0, Shape.of(components, white.shape().extent(0)));
+        Tensor along = scratch.view(0, Shape.of(components, white.shape().extent(0)));
         algebra.transpose(white, along);
         algebra.dgmm(inverseFactors, along);
         algebra.gemm(Op.T, Op.N, 1, along, matrix, 0, rows);

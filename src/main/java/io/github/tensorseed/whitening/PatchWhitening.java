@@ -112,8 +112,8 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
           throw new IllegalArgumentException(this + ": only " + whitening.rank() + " directions of the patches have any variance, and "
               + kernel.components + " are wanted; take fewer outputs, or an epsilon");
         }
-        device.convert(matrix, 1, device.view(filters, 0, matrix.shape()));
-        device.convert(matrix, -1, device.view(filters, matrix.bytes(), matrix.shape()));
+        device.convert(matrix, 1, filters.view(0, matrix.shape()));
+        device.convert(matrix, -1, filters.view(matrix.bytes(), matrix.shape()));
         if (layout == Fans.Layout.OIHW) {
           tensor.copyFrom(filters, 0, 1);
           return;
@@ -146,7 +146,7 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
                 to.asSlice(i * shape.bytes(dtype), shape.bytes(dtype)));
           }
           Shape rows = Shape.of(some * count, kernel.features());
-          Tensor part = device.view(patches, 0, rows);
+          Tensor part = patches.view(0, rows);
           device.write(part, 0, to.asSlice(0, part.bytes()));
           try {
             covariance.add(part);
@@ -155,7 +155,7 @@ public record PatchWhitening(String data, double epsilon, boolean centered, long
           }
           if (!centered) {
             // With its negative beside each patch their mean is 0, and their covariance the second moment.
-            Tensor other = device.view(negative, 0, rows);
+            Tensor other = negative.view(0, rows);
             device.convert(part, -1, other);
             covariance.add(other);
           }

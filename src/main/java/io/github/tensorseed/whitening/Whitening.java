@@ -135,7 +135,7 @@ public final class Whitening implements AutoCloseable {
       Device device = scatter.device();
       Origin origin = new Origin(options.kind, options.epsilon, options.ddof, scatter.rows(), scatter.side(), scatter.precision(),
           axes.shrinkage, bound, device.name(), device.linearAlgebra().library());
-      Tensor vectors = device.view(axes.vectors, 0, Shape.of(weights.length, scatter.features()));
+      Tensor vectors = axes.vectors.view(0, Shape.of(weights.length, scatter.features()));
       if (options.kind == Kind.PCA) {
         toComponents(vectors, weights);
         return new Whitening(origin, scatter.mean(), eigenvalues, weights, new Components(vectors), axes.memory);
@@ -173,7 +173,7 @@ public final class Whitening implements AutoCloseable {
     Shape row = Shape.of(vectors.shape().extent(1));
     for (int i = 0; i < factors.length; i++) {
       double greatest = 0;
-      for (double value : vectors.device().view(vectors, row.bytes(vectors.dtype()) * i, row).toDoubles()) {
+      for (double value : vectors.view(row.bytes(vectors.dtype()) * i, row).toDoubles()) {
         greatest = Math.abs(value) > Math.abs(greatest) ? value : greatest;
       }
       factors[i] = greatest < 0 ? -factors[i] : factors[i];
@@ -268,7 +268,7 @@ public final class Whitening implements AutoCloseable {
           // Its eigenvalues are the weights, rising as it should be, behind a 0 for each component that is left out.
           algebra.syevd(rows, values);
           int left = mean.length - weights.length;
-          return symmetric(device.view(rows, (long) left * mean.length * rows.dtype().bytes(), Shape.of(weights.length, mean.length)),
+          return symmetric(rows.view((long) left * mean.length * rows.dtype().bytes(), Shape.of(weights.length, mean.length)),
               Arrays.stream(values.toDoubles()).skip(left).map(value -> 1 / value).toArray());
         }
       }
