@@ -43,6 +43,9 @@ final class Uploads {
   }
 
   void write(long address, MemorySegment host) {
+    if (host.byteSize() == 0) {
+      return;
+    }
     try (Context.Entered _ = context.enter()) {
       synchronized (this) {
         context.check(JCudaDriver.cuStreamWaitEvent(stream, fence, 0), "cuStreamWaitEvent");
