@@ -1,5 +1,11 @@
 package io.github.tensorseed.cli;
 
+import static io.github.tensorseed.FashionMnist.D;
+import static io.github.tensorseed.FashionMnist.SOME;
+import static io.github.tensorseed.FashionMnist.addTo;
+import static io.github.tensorseed.FashionMnist.covariance;
+import static io.github.tensorseed.FashionMnist.images;
+import static io.github.tensorseed.FashionMnist.pixels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -25,7 +31,6 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,9 +40,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /// `tensorseed zca` on images of Fashion-MNIST, against plain loops.
 class ZcaTest {
-  private static final Path SOME = Path.of("examples/fashion-mnist-500-images-idx3-ubyte.gz");
-  private static final int D = 784;
-
   @TempDir Path dir;
 
   private static CommandRun run(Object... args) {
@@ -50,64 +52,12 @@ class ZcaTest {
     return run;
   }
 
-  /// All test images where Debian's dataset-fashion-mnist or -Dfashion.mnist=FOLDER has them, which CI demands; else 500 of them.
-  private static Path images() {
-    Path all = Path.of(System.getProperty("fashion.mnist", "/usr/share/datasets/fashion-mnist"), "t10k-images-idx3-ubyte.gz");
-    assertThat(Files.exists(all) || System.getenv("CI") == null).as(all + " is not there; install dataset-fashion-mnist").isTrue();
-    return Files.exists(all) ? all : SOME;
-  }
-
-  /// Pixels from 0 to 1, without the code under test.
-  private static double[] pixels(Path file) throws IOException {
-    try (GZIPInputStream in = new GZIPInputStream(Files.newInputStream(file))) {
-      byte[] bytes = in.readAllBytes();
-      return IntStream.range(16, bytes.length).mapToDouble(i -> (bytes[i] & 0xff) / 255f).toArray();
-    }
-  }
-
   /// The values of an npy file of f4 or f8.
   private static double[] values(Path npy, DType dtype) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(npy)).order(ByteOrder.LITTLE_ENDIAN);
     bytes.position(10 + bytes.getShort(8));
     return IntStream.range(0, bytes.remaining() / dtype.bytes()).mapToDouble(_ -> dtype == DType.F64 ? bytes.getDouble() : bytes.getFloat())
         .toArray();
-  }
-
-  private static double[] means(double[] rows) {
-    double[] means = new double[D];
-    for (int i = 0; i < rows.length; i++) {
-      means[i % D] += rows[i];
-    }
-    for (int j = 0; j < D; j++) {
-      means[j] *= (double) D / rows.length;
-    }
-    return means;
-  }
-
-  /// Sums of products in double, over n - 1.
-  private static double[][] covariance(double[] rows) {
-    double[] means = means(rows);
-    double[] centered = new double[rows.length];
-    for (int i = 0; i < rows.length; i++) {
-      centered[i] = rows[i] - means[i % D];
-    }
-    double[][] covariance = new double[D][D];
-    int block = 16;
-    IntStream.range(0, D / block).parallel().forEach(blockOfJ -> {
-      for (int i = 0; i < rows.length; i += D) {
-        for (int j = blockOfJ * block; j < (blockOfJ + 1) * block; j++) {
-          addTo(covariance[j], centered[i + j] / (rows.length / (double) D - 1), centered, i);
-        }
-      }
-    });
-    return covariance;
-  }
-
-  /// `sums += factor * row`.
-  private static void addTo(double[] sums, double factor, double[] rows, int offset) {
-    for (int k = 0; k < D; k++) {
-      sums[k] += factor * rows[offset + k];
-    }
   }
 
   /// C (C + epsilon I)^-1 = U diag(l / (l + epsilon)) U^T, by Cholesky's factors instead of eigenvectors.

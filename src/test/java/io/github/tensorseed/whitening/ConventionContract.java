@@ -53,7 +53,6 @@ public abstract class ConventionContract {
     }
   }
 
-
   @Test
   void byDefaultProductsOfFewFeaturesAreInF64() {
     for (Options options : new Options[] {Options.of(Kind.PCA).with(new Epsilon.Absolute(0)), Options.of(Kind.ZCA).with(new Epsilon.Absolute(1e-5))}) {
@@ -63,8 +62,6 @@ public abstract class ConventionContract {
     }
   }
 
-  /// `PCA(whiten=True)` of scikit-learn 1.5 and later: components_ / sqrt(S^2 / (n - 1)), S the singular values of the centered rows, each
-  /// component with the sign that makes its first greatest number positive (`svd_flip(u_based_decision=False)`).
   @Test
   void scikitLearnPca() {
     Options options = Options.of(Kind.PCA).with(new Epsilon.Absolute(0));
@@ -91,29 +88,41 @@ public abstract class ConventionContract {
     Eigen eigen = Eigen.of(scatter, D);
     double[] expected = new double[D * D];
     for (int k = 0; k < D; k++) {
-      double singular = Math.sqrt(eigen.values()[k]);
-      double greatest = 0;
-      for (double value : eigen.vector(k)) {
-        greatest = Math.abs(value) > Math.abs(greatest) ? value : greatest;
-      }
-      for (int j = 0; j < D; j++) {
-        expected[k * D + j] = eigen.vector(k)[j] * Math.signum(greatest) / Math.sqrt(singular * singular / (N - 1));
-      }
+      System.arraycopy(scikitLearn(eigen.vector(k), eigen.values()[k], N), 0, expected, k * D, D);
     }
     return expected;
   }
 
-  /// `zca_whitening=True` of Keras's ImageDataGenerator: u, s of the SVD of X^T; (u * sqrt(n) / (s + eps)) u^T.
+  /// A component of `PCA(whiten=True)` of scikit-learn 1.5 and later: components_ / sqrt(S^2 / (n - 1)), S the singular values of the
+  /// centered rows, each component with the sign that makes its first greatest number positive (`svd_flip(u_based_decision=False)`).
+  ///
+  /// @param scatter S^2, the vector's eigenvalue of X^T X
+  static double[] scikitLearn(double[] vector, double scatter, int n) {
+    double greatest = 0;
+    for (double value : vector) {
+      greatest = Math.abs(value) > Math.abs(greatest) ? value : greatest;
+    }
+    double factor = Math.signum(greatest) / Math.sqrt(scatter / (n - 1));
+    return Arrays.stream(vector).map(value -> value * factor).toArray();
+  }
+
   @Test
   void kerasImageDataGenerator() {
     for (Reference reference : new Reference[] {TAME, WILD}) {
       Eigen eigen = Eigen.of(Arrays.stream(reference.covariance(0)).map(value -> value * N).toArray(), D);
       for (double epsilon : new double[] {1e-1, 1e-5, 1e-6}) {
         Options options = Options.of(Kind.ZCA).with(new Epsilon.SingularValue(epsilon)).withDdof(0);
-        double[] expected = eigen.matrix(l -> Math.sqrt(N) / (Math.sqrt(l) + epsilon));
+        double[] expected = eigen.matrix(scatter -> keras(scatter, N, epsilon));
         check(reference, options, expected);
       }
     }
+  }
+
+  /// `zca_whitening=True` of Keras's ImageDataGenerator: u, s of the SVD of X^T; (u * sqrt(n) / (s + eps)) u^T.
+  ///
+  /// @param scatter s^2, an eigenvalue of X^T X
+  static double keras(double scatter, int n, double epsilon) {
+    return Math.sqrt(n) / (Math.sqrt(scatter) + epsilon);
   }
 
   private void check(Reference reference, Options options, double[] expected) {
@@ -159,28 +168,38 @@ public abstract class ConventionContract {
     assertThat(difference).as(whitening.origin().toString()).isLessThan(whitening.origin().errorBound());
   }
 
-  /// kornia's ZCAWhitening: the unbiased covariance, U diag(1 / sqrt(S + eps)) U^T.
   @Test
   void korniaZca() {
     for (Reference reference : new Reference[] {TAME, WILD}) {
       Eigen eigen = Eigen.of(reference.covariance(1), D);
       for (double epsilon : new double[] {1e-1, 1e-3, 1e-5, 1e-6}) {
-        check(reference, Options.of(Kind.ZCA).with(new Epsilon.Absolute(epsilon)), eigen.matrix(l -> 1 / Math.sqrt(l + epsilon)));
+        check(reference, Options.of(Kind.ZCA).with(new Epsilon.Absolute(epsilon)), eigen.matrix(l -> kornia(l, epsilon)));
       }
     }
   }
 
-  /// The recipe in the documentation of torchvision's LinearTransformation: X^T X of the centered rows, its SVD,
-  /// U diag(1 / sqrt(S + eps)) U^T.
+  /// kornia's ZCAWhitening: the unbiased covariance, U diag(1 / sqrt(S + eps)) U^T.
+  static double kornia(double eigenvalue, double epsilon) {
+    return 1 / Math.sqrt(eigenvalue + epsilon);
+  }
+
   @Test
   void torchvisionLinearTransformation() {
     for (Reference reference : new Reference[] {TAME, WILD}) {
       Eigen eigen = Eigen.of(Arrays.stream(reference.covariance(0)).map(value -> value * N).toArray(), D);
       for (double epsilon : new double[] {1e-1, 5e-3}) {
         check(reference, Options.of(Kind.ZCA).with(new Epsilon.OfSums(epsilon)).withDdof(0),
-            eigen.matrix(l -> 1 / Math.sqrt(l + epsilon)));
+            eigen.matrix(scatter -> torchvision(scatter, epsilon)));
       }
     }
+  }
+
+  /// The recipe in the documentation of torchvision's LinearTransformation: X^T X of the centered rows, its SVD,
+  /// U diag(1 / sqrt(S + eps)) U^T.
+  ///
+  /// @param scatter an eigenvalue of X^T X
+  static double torchvision(double scatter, double epsilon) {
+    return 1 / Math.sqrt(scatter + epsilon);
   }
 
   @Test

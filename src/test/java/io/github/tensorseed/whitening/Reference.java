@@ -1,5 +1,7 @@
 package io.github.tensorseed.whitening;
 
+import Jama.EigenvalueDecomposition;
+import Jama.Matrix;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
@@ -170,6 +172,30 @@ final class Reference {
       return new Eigen(values, vectors);
     }
 
+    /// Of many features, by JAMA: Householder's reduction to tridiagonal form and QL iterations, as EISPACK has them.
+    ///
+    /// @param lower whose numbers below the diagonal and on it are used
+    static Eigen of(double[][] lower) {
+      int d = lower.length;
+      Matrix symmetric = new Matrix(d, d);
+      for (int i = 0; i < d; i++) {
+        for (int j = 0; j < d; j++) {
+          symmetric.set(i, j, lower[Math.max(i, j)][Math.min(i, j)]); // exactly so, or JAMA takes it for an unsymmetric one
+        }
+      }
+      EigenvalueDecomposition eigen = new EigenvalueDecomposition(symmetric);
+      double[][] columns = eigen.getV().getArray();
+      double[] values = new double[d];
+      double[][] vectors = new double[d][d];
+      for (int k = 0; k < d; k++) {
+        values[k] = eigen.getRealEigenvalues()[d - 1 - k];
+        for (int i = 0; i < d; i++) {
+          vectors[k][i] = columns[i][d - 1 - k];
+        }
+      }
+      return new Eigen(values, vectors);
+    }
+
     private static void rotate(double[][] a, double[][] v, int p, int q) {
       double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
       double t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
@@ -195,11 +221,13 @@ final class Reference {
     /// U diag(f) U^T.
     double[] matrix(DoubleUnaryOperator f) {
       int d = values.length;
+      double[] factors = Arrays.stream(values).map(f).toArray();
       double[] matrix = new double[d * d];
-      for (int k = 0; k < d; k++) {
-        for (int i = 0; i < d; i++) {
+      for (int i = 0; i < d; i++) {
+        for (int k = 0; k < d; k++) {
+          double factor = vectors[k][i] * factors[k];
           for (int j = 0; j < d; j++) {
-            matrix[i * d + j] += vectors[k][i] * f.applyAsDouble(values[k]) * vectors[k][j];
+            matrix[i * d + j] += factor * vectors[k][j];
           }
         }
       }
