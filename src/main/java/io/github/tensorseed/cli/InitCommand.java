@@ -11,6 +11,7 @@ import io.github.tensorseed.checkpoint.TensorSpec;
 import io.github.tensorseed.model.Plan;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -128,7 +129,7 @@ final class InitCommand implements Callable<Integer> {
     if (format.endsWith(".safetensors")) {
       writer.writeSafetensors(tensors, key, out, force);
     } else if (format.endsWith(".npy")) {
-      if (force) {
+      if (force && Files.exists(out)) {
         throw new IllegalArgumentException("--force replaces only files that say they are tensorseed's, which npy files cannot; delete " + out);
       }
       if (tensors.size() != 1) {

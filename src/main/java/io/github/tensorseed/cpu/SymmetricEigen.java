@@ -79,7 +79,7 @@ final class SymmetricEigen {
     int most = Math.min(REFLECTORS, n);
     try (Tensor block = a.device().allocate(dtype, Shape.of(most, n)); Tensor triangle = a.device().allocate(dtype, Shape.of(most, most));
          Tensor image = a.device().allocate(dtype, Shape.of(n, most))) {
-      for (int first = (n - 2) / most * most; first >= 0 && n > 1; first -= most) {
+      for (int first = (n - 2) / most * most; first >= 0; first -= most) {
         int count = Math.min(most, n - 1 - first);
         int length = n - 1 - first;
         MemorySegment v = block.memory();

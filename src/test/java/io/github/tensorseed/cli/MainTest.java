@@ -203,6 +203,17 @@ class MainTest {
     assertThat(Path.of("x.npy")).doesNotExist();
   }
 
+  /// An npy file does not say who wrote it.
+  @Test
+  void anNpyFileIsNotReplaced() {
+    Path out = dir.resolve("x.npy");
+    Object[] command = {"init", "--tensor", "w:F32[2]=zeros()", "--device", "cpu", "--out", out, "--force"};
+    assertThat(run(command).code).isZero();
+    Run again = run(command);
+    assertThat(again.code).isEqualTo(2);
+    assertThat(again.err).contains("--force replaces only files that say they are tensorseed's").contains("delete " + out);
+  }
+
   @Test
   void faultsOfOursAreNotFailedChecks() {
     Run internal = failing(new ArithmeticException("a\u001b[2Jfault"));
