@@ -10,7 +10,6 @@ import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Expression;
 import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
-import io.github.tensorseed.Initializers;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -22,6 +21,8 @@ import io.github.tensorseed.cli.CommandRun;
 import io.github.tensorseed.cpu.ScalarDevice;
 import io.github.tensorseed.whitening.Covariance;
 import io.github.tensorseed.whitening.Covariance.Precision;
+import io.github.tensorseed.whitening.FromData;
+import io.github.tensorseed.whitening.InitializersFromDataContract;
 import io.github.tensorseed.whitening.Whitening;
 import io.github.tensorseed.whitening.Whitening.Kind;
 import io.github.tensorseed.whitening.Whitening.Options;
@@ -47,8 +48,9 @@ import jcuda.jcusolver.cusolverStatus;
 import org.jspecify.annotations.Nullable;
 
 /// Every call of the driver that a scenario makes fails once, as a program on the emulated driver. Its arguments are the driver's mode and
-/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `whitening` learns from rows on the device and
-/// whitens them, `initializers` fills what comes through linear algebra; `checkpoint` writes one through small buffers, and `init` is the command, which may leave no file that is not complete.
+/// the scenario: `device` opens, fills, copies and closes, `curand` does so with that generator; `whitening` learns from rows on the device
+/// and whitens them, `initializers` fills a tensor by each law that goes through linear algebra, one after the other; `checkpoint` writes
+/// one through small buffers, and `init` is the command, which may leave no file that is not complete.
 final class Faults {
   private static final long CHUNK = 64 << 10;
   private static final int ELEMENTS = 40_000;
@@ -78,37 +80,39 @@ final class Faults {
   /// Functions after whose fault the device was opened again: once for each, which takes as long as everything else.
   private final Set<String> reopened = new HashSet<>();
   private final String mode;
-  private final Scenario scenario;
 
-  private Faults(String mode, Scenario scenario) {
+  private Faults(String mode) {
     this.mode = mode;
-    this.scenario = scenario;
   }
 
   public static void main(String[] arguments) throws Exception {
     Driver.require(); // the only look at the driver
-    new Faults(arguments[0], switch (arguments[1]) {
-      case "device" -> () -> device(Generator.TENSORSEED);
-      case "curand" -> () -> device(Generator.CURAND);
-      case "whitening" -> () -> onDevice(Faults::whitening);
-      case "initializers" -> new FromData(Path.of(arguments[2]));
-      case "checkpoint" -> new Checkpoints(Path.of(arguments[2]));
-      default -> new Init(Path.of(arguments[2]));
-    }).run();
+    Faults faults = new Faults(arguments[0]);
+    List<Scenario> scenarios = switch (arguments[1]) {
+      case "device" -> List.of(() -> device(Generator.TENSORSEED));
+      case "curand" -> List.of(() -> device(Generator.CURAND));
+      case "whitening" -> List.of(() -> onDevice(Faults::whitening));
+      case "initializers" -> initializers(Path.of(arguments[2]));
+      case "checkpoint" -> List.of(new Checkpoints(Path.of(arguments[2])));
+      default -> List.of(new Init(Path.of(arguments[2])));
+    };
+    for (Scenario scenario : scenarios) {
+      faults.run(scenario);
+    }
   }
 
-  private void run() throws Exception {
+  private void run(Scenario scenario) throws Exception {
     int ordinary = 0;
-    while (atCall("*", ordinary + 1, 1)) {
+    while (atCall(scenario, "*", ordinary + 1, 1)) {
       ordinary++;
     }
     int memory = 0;
-    while (atCall("cuMemAlloc", memory + 1, Codes.OUT_OF_MEMORY)) {
+    while (atCall(scenario, "cuMemAlloc", memory + 1, Codes.OUT_OF_MEMORY)) {
       memory++;
     }
     int sticky = 0;
     for (String function : new String[] {"kernel", "cuLaunchKernel", "cuEventSynchronize", "cuStreamSynchronize"}) {
-      for (int call = 1; atCall(function, call, 700); call++) {
+      for (int call = 1; atCall(scenario, function, call, 700); call++) {
         sticky++;
       }
     }
@@ -116,7 +120,7 @@ final class Faults {
     for (String function : LIBRARIES) {
       int code = function.startsWith("curand") ? curandStatus.CURAND_STATUS_ALLOCATION_FAILED
           : function.startsWith("cublas") ? cublasStatus.CUBLAS_STATUS_EXECUTION_FAILED : cusolverStatus.CUSOLVER_STATUS_EXECUTION_FAILED;
-      for (int call = 1; atCall(function, call, code); call++) {
+      for (int call = 1; atCall(scenario, function, call, code); call++) {
         statuses++;
       }
     }
@@ -126,7 +130,7 @@ final class Faults {
   /// Lets one call fail, in a thread of its own, on whose stack of contexts nobody else has put something.
   ///
   /// @return whether there was such a call
-  private boolean atCall(String function, int call, int code) throws Exception {
+  private boolean atCall(Scenario scenario, String function, int call, int code) throws Exception {
     DRIVER.reset(mode);
     require(DRIVER.call("cuInit", 0) == 0, "cuInit");
     String place = function + ":" + (function.equals("*") ? call + DRIVER.calls("*") : call) + ":" + code;
@@ -280,30 +284,35 @@ final class Faults {
     }
   }
 
-  /// Wide and tall orthonormal matrices, and filters that whiten patches.
-  private static final class FromData implements Scenario {
-    private final Initializer patches;
+  /// All that comes through linear algebra, of as few numbers as there can be.
+  private static List<Scenario> initializers(Path folder) throws IOException {
+    byte[] idx = new byte[16 + 4 * 9];
+    ByteBuffer.wrap(idx).putInt(0x803).putInt(4).putInt(3).putInt(3);
+    for (int i = 16; i < idx.length; i++) {
+      idx[i] = (byte) (i * i * 7);
+    }
+    Path images = Files.write(folder.resolve("images-idx3-ubyte"), idx);
+    Path rows = InitializersFromDataContract.npy(folder.resolve("rows.npy"), new double[] {1, 2, 3, 5, 4, 1, 6, 7}, 4, 2);
+    return List.of(
+        filling("orthogonal", DType.F32, 3, 2),
+        filling("delta_orthogonal", DType.F32, 2, 1, 3),
+        filling("patch_whitening(data='" + images + "')", DType.BF16, 2, 1, 2, 1),
+        filling("zca(data='" + rows + "')", DType.F32, 2, 2),
+        filling("zca(data='" + images + "')", DType.F32, 1), // by the Gram side
+        filling("zca_coloring(data='" + rows + "')", DType.F32, 2, 2),
+        filling("zca_coloring(data='" + rows + "')", DType.F32, 2),
+        filling("lsuv(data='" + rows + "', below='a[2, 2]')", DType.F32, 1, 2),
+        filling("mean_cov_resize(data='" + rows + "')", DType.F32, 5, 2));
+  }
 
-    FromData(Path folder) throws IOException {
-      byte[] idx = new byte[16 + 4 * 9];
-      ByteBuffer.wrap(idx).putInt(0x803).putInt(4).putInt(3).putInt(3);
-      for (int i = 16; i < idx.length; i++) {
-        idx[i] = (byte) (i * i * 7);
+  private static Scenario filling(String text, DType dtype, long... extents) {
+    Initializer initializer = Expression.parse(text, FromData.DEFINITIONS).resolve(Shape.of(extents));
+    return () -> onDevice(device -> {
+      try (Tensor tensor = device.allocate(dtype, Shape.of(extents))) {
+        initializer.fill(tensor, RandomStream.of(42), "w");
+        device.synchronize();
       }
-      Path file = Files.write(folder.resolve("images-idx3-ubyte"), idx);
-      patches = Expression.parse("patch_whitening(data='" + file + "')", io.github.tensorseed.whitening.FromData.DEFINITIONS);
-    }
-
-    @Override
-    public @Nullable DeviceException run() {
-      return onDevice(device -> {
-        try (Tensor square = device.allocate(DType.F32, Shape.of(3, 2)); Tensor filters = device.allocate(DType.BF16, Shape.of(2, 1, 2, 1))) {
-          Initializers.orthogonal(1).fill(square, RandomStream.of(42));
-          patches.fill(filters, RandomStream.of(42));
-          device.synchronize();
-        }
-      });
-    }
+    });
   }
 
   /// Five tensors in two files.
