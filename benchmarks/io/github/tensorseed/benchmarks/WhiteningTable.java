@@ -91,7 +91,7 @@ public final class WhiteningTable {
         .include(WhiteningBenchmark.class.getName() + "\\." + row.method + "$")
         .param("rows", String.valueOf(row.rows)).param("features", String.valueOf(row.features)).param("precision", row.precision)
         .param("threads", String.valueOf(threads))
-        .forks(1).warmupIterations(1).measurementIterations(iterations)
+        .forks(1).warmupIterations(row.rows * row.features < 100_000_000 ? 20 : 1).measurementIterations(iterations)
         .jvmArgs(flags.toArray(String[]::new)).jvmArgsAppend("--sun-misc-unsafe-memory-access=allow")
         .verbosity(VerboseMode.SILENT).build()).runSingle().getBenchmarkResults().iterator().next();
     return new Seconds(FillTable.median(result, "row") * 1e-9, FillTable.median(result, "floor") * 1e-9);

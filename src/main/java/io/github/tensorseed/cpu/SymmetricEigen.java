@@ -47,7 +47,8 @@ final class SymmetricEigen {
     try (Arena arena = Arena.ofConfined(); Tensor z = a.device().allocate(dtype, a.shape())) {
       MemorySegment besideDiagonal = vector(arena);
       MemorySegment tau = vector(arena);
-      OpenBlas.decompose("syevd (sytrd)", functions.sytrd, COLUMN_MAJOR, (byte) 'L', n, a.memory(), n, CpuLinearAlgebra.memory(values), besideDiagonal, tau);
+      OpenBlas.decompose("syevd (sytrd)", functions.sytrd, COLUMN_MAJOR, (byte) 'L', n, a.memory(), n, CpuLinearAlgebra.memory(values),
+          besideDiagonal, tau);
       OpenBlas.decompose("syevd (stedc)", functions.stedc, COLUMN_MAJOR, (byte) 'I', n, values.memory(), besideDiagonal, z.memory(), n);
       reflect(tau, z);
       a.memory().copyFrom(z.memory());
@@ -90,7 +91,8 @@ final class SymmetricEigen {
           reflector(first + i, length, v.asSlice((long) i * length * dtype.bytes()), dtype.get(tau, first + i) != 0);
         }
         // S = strict upper triangle of V^T V + diag(1 / tau)
-        OpenBlas.call(functions.syrk, COLUMN_MAJOR, UPPER, TRANSPOSE, count, length, functions.number(1), v, length, functions.number(0), s, count);
+        OpenBlas.call(functions.syrk, COLUMN_MAJOR, UPPER, TRANSPOSE, count, length, functions.number(1), v, length, functions.number(0), s,
+            count);
         for (int i = 0; i < count; i++) {
           double factor = dtype.get(tau, first + i);
           dtype.set(s, (long) i * (count + 1), factor == 0 ? 1 : 1 / factor);
