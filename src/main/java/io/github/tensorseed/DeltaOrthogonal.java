@@ -9,9 +9,7 @@ package io.github.tensorseed;
 /// - Source: L. Xiao et al., arXiv 1806.05393.
 public record DeltaOrthogonal(double gain, Fans.Layout layout) implements Initializer {
   public DeltaOrthogonal {
-    if (!Double.isFinite(gain)) {
-      throw new IllegalArgumentException("delta_orthogonal(gain=" + gain + "): it must be finite");
-    }
+    Numbers.requireFinite("delta_orthogonal", "gain", gain);
   }
 
   @Override

@@ -13,7 +13,7 @@ public sealed interface Matrix extends Initializer {
   /// - Shape: rank 2, square or not.
   record Identity(double gain) implements Matrix {
     public Identity {
-      requireFinite("identity", "gain", gain);
+      Numbers.requireFinite("identity", "gain", gain);
     }
 
     @Override
@@ -68,7 +68,7 @@ public sealed interface Matrix extends Initializer {
   /// - Source: MXNet's `LSTMBias`; R. Jozefowicz et al., ICML 2015. Gates in the order of PyTorch, MXNet and Keras.
   record LstmBias(double forget) implements Matrix {
     public LstmBias {
-      requireFinite("lstm_bias", "forget", forget);
+      Numbers.requireFinite("lstm_bias", "forget", forget);
     }
 
     @Override
@@ -351,10 +351,6 @@ public sealed interface Matrix extends Initializer {
         }
       });
     }
-  }
-
-  private static void requireFinite(String initializer, String parameter, double value) {
-    require(Double.isFinite(value), initializer + "(" + parameter + "=" + value + "): it must be finite");
   }
 
   private static void require(boolean condition, String message) {

@@ -9,9 +9,7 @@ package io.github.tensorseed;
 /// - Source: A. Saxe et al., arXiv 1312.6120; the diagonal of R made positive as by F. Mezzadri, arXiv math-ph/0609050.
 public record Orthogonal(double gain, Fans.Layout layout) implements Initializer {
   public Orthogonal {
-    if (!Double.isFinite(gain)) {
-      throw new IllegalArgumentException("orthogonal(gain=" + gain + "): it must be finite");
-    }
+    Numbers.requireFinite("orthogonal", "gain", gain);
   }
 
   @Override

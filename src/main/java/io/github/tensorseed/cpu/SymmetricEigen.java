@@ -80,13 +80,13 @@ final class SymmetricEigen {
     int most = Math.min(REFLECTORS, n);
     try (Tensor block = a.device().allocate(dtype, Shape.of(most, n)); Tensor triangle = a.device().allocate(dtype, Shape.of(most, most));
          Tensor image = a.device().allocate(dtype, Shape.of(n, most))) {
+      MemorySegment v = block.memory();
+      MemorySegment s = triangle.memory();
+      MemorySegment w = image.memory();
       for (int first = (n - 2) / most * most; first >= 0; first -= most) {
         int count = Math.min(most, n - 1 - first);
         int length = n - 1 - first;
-        MemorySegment v = block.memory();
-        MemorySegment s = triangle.memory();
-        MemorySegment w = image.memory();
-        MemorySegment part = at(z, first + 1);
+        MemorySegment part = z.memory().asSlice((first + 1L) * dtype.bytes());
         for (int i = 0; i < count; i++) {
           reflector(first + i, length, v.asSlice((long) i * length * dtype.bytes()), dtype.get(tau, first + i) != 0);
         }
@@ -116,9 +116,5 @@ final class SymmetricEigen {
       dtype.set(v, zeros, 1);
       MemorySegment.copy(a.memory(), ((long) i * n + i + 2) * bytes, v, (zeros + 1L) * bytes, (n - 2L - i) * bytes);
     }
-  }
-
-  private MemorySegment at(Tensor matrix, long element) {
-    return matrix.memory().asSlice(element * dtype.bytes());
   }
 }
