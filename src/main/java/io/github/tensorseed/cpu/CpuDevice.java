@@ -73,6 +73,7 @@ public final class CpuDevice implements Device {
   private final AtomicLong allocated = new AtomicLong();
   /// Read by fills, written by frees: vector kernels write to addresses, and memory must not be freed under them.
   private final StampedLock freeing = new StampedLock();
+  private @Nullable CpuLinearAlgebra algebra;
 
   private CpuDevice(int threads, Kernels kernels) {
     this.threads = threads;
@@ -132,13 +133,7 @@ public final class CpuDevice implements Device {
   public Tensor allocate(DType dtype, Slice slice) {
     long bytes = slice.shape().bytes(dtype);
     Arena arena = Arena.ofShared();
-    MemorySegment memory;
-    try {
-      memory = arena.allocate(bytes, ALIGNMENT);
-    } catch (OutOfMemoryError e) {
-      arena.close();
-      throw new DeviceMemoryException("cpu", bytes, -1, e);
-    }
+    MemorySegment memory = Malloc.allocate(arena, bytes);
     arenas.put(arena, bytes);
     allocated.addAndGet(bytes);
     return new Tensor(this, dtype, slice, memory, () -> free(arena));
@@ -304,8 +299,11 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public LinearAlgebra linearAlgebra() {
-    return new CpuLinearAlgebra(this);
+  public synchronized LinearAlgebra linearAlgebra() {
+    if (algebra == null) {
+      algebra = new CpuLinearAlgebra(this);
+    }
+    return algebra;
   }
 
   @Override
@@ -318,6 +316,9 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     workers.close();
+    if (algebra != null) {
+      algebra.close();
+    }
     IllegalStateException used = null;
     for (Arena arena : List.copyOf(arenas.keySet())) {
       try {

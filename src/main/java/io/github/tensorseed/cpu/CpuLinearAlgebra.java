@@ -29,11 +29,17 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   private final OpenBlas library = OpenBlas.require();
   private final CpuDevice device;
   private final int threads;
+  private final Workspace workspace = new Workspace();
 
   CpuLinearAlgebra(CpuDevice device) {
     super(device);
     this.device = device;
     threads = device.threads();
+  }
+
+  /// Frees what it works in.
+  void close() {
+    workspace.close();
   }
 
   @Override
@@ -242,7 +248,8 @@ final class CpuLinearAlgebra extends LinearAlgebra {
 
   @Override
   protected void callSyevd(Tensor a, Tensor values) {
-    new SymmetricEigen(functions(a), a).solve(values);
+    SymmetricEigen eigen = new SymmetricEigen(functions(a), a);
+    workspace.lend(eigen.workspace(), memory -> eigen.solve(values, memory));
   }
 
   @Override

@@ -98,7 +98,8 @@ final class OpenBlas {
       amax = library.function("cblas_i" + precision + "amax", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT);
       omatcopy = library.function(cblas + "omatcopy", null, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, real, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
       sytrd = library.function(lapacke + "sytrd", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
-      stedc = library.function(lapacke + "stedc", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT);
+      stedc = library.function(lapacke + "stedc_work", JAVA_INT, JAVA_INT, JAVA_BYTE, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_INT, ADDRESS,
+          JAVA_INT, ADDRESS, JAVA_INT);
       geqrf = library.function(lapacke + "geqrf", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
       orgqr = library.function(lapacke + "orgqr", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     }

@@ -6,9 +6,9 @@ import static io.github.tensorseed.cpu.OpenBlas.NON_UNIT;
 import static io.github.tensorseed.cpu.OpenBlas.NO_TRANSPOSE;
 import static io.github.tensorseed.cpu.OpenBlas.TRANSPOSE;
 import static io.github.tensorseed.cpu.OpenBlas.UPPER;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.github.tensorseed.DType;
-import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -38,26 +38,41 @@ final class SymmetricEigen {
     n = Math.toIntExact(a.shape().extent(0));
   }
 
+  /// Bytes that [#solve] works in: the eigenvectors, and what stedc takes or the blocks of reflectors.
+  long workspace() {
+    long block = Math.min(REFLECTORS, n);
+    return dtype.bytes() * (square() + Math.max(conquering(), block * (2L * n + block)));
+  }
+
+  private long square() {
+    return (long) n * n;
+  }
+
+  private int conquering() {
+    return Math.toIntExact(1 + 4L * n + square());
+  }
+
   /// Turns the matrix into its eigenvectors.
   ///
   /// @param values ascending
-  void solve(Tensor values) {
+  /// @param workspace of so many bytes
+  void solve(Tensor values, MemorySegment workspace) {
     double scale = scale();
     scale(a, scale);
-    try (Arena arena = Arena.ofConfined(); Tensor z = a.device().allocate(dtype, a.shape())) {
-      MemorySegment besideDiagonal = vector(arena);
-      MemorySegment tau = vector(arena);
+    MemorySegment z = workspace.asSlice(0, a.bytes());
+    MemorySegment work = workspace.asSlice(a.bytes());
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment besideDiagonal = arena.allocate(values.bytes(), Double.BYTES);
+      MemorySegment tau = arena.allocate(values.bytes(), Double.BYTES);
+      int integers = 3 + 5 * n;
       OpenBlas.decompose("syevd (sytrd)", functions.sytrd, COLUMN_MAJOR, (byte) 'L', n, a.memory(), n, CpuLinearAlgebra.memory(values),
           besideDiagonal, tau);
-      OpenBlas.decompose("syevd (stedc)", functions.stedc, COLUMN_MAJOR, (byte) 'I', n, values.memory(), besideDiagonal, z.memory(), n);
-      reflect(tau, z);
-      a.memory().copyFrom(z.memory());
+      OpenBlas.decompose("syevd (stedc)", functions.stedc, COLUMN_MAJOR, (byte) 'I', n, values.memory(), besideDiagonal, z, n, work,
+          conquering(), arena.allocate(JAVA_INT, integers), integers);
+      reflect(tau, z, work);
     }
+    a.memory().copyFrom(z);
     scale(values, 1 / scale);
-  }
-
-  private MemorySegment vector(Arena arena) {
-    return arena.allocate(Shape.of(n).bytes(dtype), Double.BYTES);
   }
 
   /// 1, or a power of two where the squares of numbers would overflow or vanish.
@@ -76,34 +91,31 @@ final class SymmetricEigen {
 
   /// `z = H_0 H_1 ... H_(n-2) z`, the last block of reflectors first. Reflector i is I - tau_i v v^T; v is 1 at i + 1, what column i of the
   /// matrix has below that, and 0 above.
-  private void reflect(MemorySegment tau, Tensor z) {
+  private void reflect(MemorySegment tau, MemorySegment z, MemorySegment work) {
     int most = Math.min(REFLECTORS, n);
-    try (Tensor block = a.device().allocate(dtype, Shape.of(most, n)); Tensor triangle = a.device().allocate(dtype, Shape.of(most, most));
-         Tensor image = a.device().allocate(dtype, Shape.of(n, most))) {
-      MemorySegment v = block.memory();
-      MemorySegment s = triangle.memory();
-      MemorySegment w = image.memory();
-      for (int first = (n - 2) / most * most; first >= 0; first -= most) {
-        int count = Math.min(most, n - 1 - first);
-        int length = n - 1 - first;
-        MemorySegment part = z.memory().asSlice((first + 1L) * dtype.bytes());
-        for (int i = 0; i < count; i++) {
-          reflector(first + i, length, v.asSlice((long) i * length * dtype.bytes()), dtype.get(tau, first + i) != 0);
-        }
-        // S = strict upper triangle of V^T V + diag(1 / tau)
-        OpenBlas.call(functions.syrk, COLUMN_MAJOR, UPPER, TRANSPOSE, count, length, functions.number(1), v, length, functions.number(0), s,
-            count);
-        for (int i = 0; i < count; i++) {
-          double factor = dtype.get(tau, first + i);
-          dtype.set(s, (long) i * (count + 1), factor == 0 ? 1 : 1 / factor);
-        }
-        // z = z - V S^-1 (V^T z)
-        OpenBlas.call(functions.gemm, COLUMN_MAJOR, TRANSPOSE, NO_TRANSPOSE, count, n, length, functions.number(1), v, length, part, n,
-            functions.number(0), w, count);
-        OpenBlas.call(functions.trsm, COLUMN_MAJOR, LEFT, UPPER, NO_TRANSPOSE, NON_UNIT, count, n, functions.number(1), s, count, w, count);
-        OpenBlas.call(functions.gemm, COLUMN_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, length, n, count, functions.number(-1), v, length, w, count,
-            functions.number(1), part, n);
+    MemorySegment v = work;
+    MemorySegment w = v.asSlice((long) dtype.bytes() * most * n);
+    MemorySegment s = w.asSlice((long) dtype.bytes() * most * n);
+    for (int first = (n - 2) / most * most; first >= 0; first -= most) {
+      int count = Math.min(most, n - 1 - first);
+      int length = n - 1 - first;
+      MemorySegment part = z.asSlice((first + 1L) * dtype.bytes());
+      for (int i = 0; i < count; i++) {
+        reflector(first + i, length, v.asSlice((long) i * length * dtype.bytes()), dtype.get(tau, first + i) != 0);
       }
+      // S = strict upper triangle of V^T V + diag(1 / tau)
+      OpenBlas.call(functions.syrk, COLUMN_MAJOR, UPPER, TRANSPOSE, count, length, functions.number(1), v, length, functions.number(0), s,
+          count);
+      for (int i = 0; i < count; i++) {
+        double factor = dtype.get(tau, first + i);
+        dtype.set(s, (long) i * (count + 1), factor == 0 ? 1 : 1 / factor);
+      }
+      // z = z - V S^-1 (V^T z)
+      OpenBlas.call(functions.gemm, COLUMN_MAJOR, TRANSPOSE, NO_TRANSPOSE, count, n, length, functions.number(1), v, length, part, n,
+          functions.number(0), w, count);
+      OpenBlas.call(functions.trsm, COLUMN_MAJOR, LEFT, UPPER, NO_TRANSPOSE, NON_UNIT, count, n, functions.number(1), s, count, w, count);
+      OpenBlas.call(functions.gemm, COLUMN_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, length, n, count, functions.number(-1), v, length, w, count,
+          functions.number(1), part, n);
     }
   }
 

@@ -168,14 +168,19 @@ public final class Covariance implements Scatter {
   /// Memory for rows less the shift, kept from batch to batch.
   private Tensor scratch(DType dtype, Shape shape) {
     if (centered == null || centered.dtype() != dtype || centered.elements() < shape.elements()) {
-      if (centered != null) {
-        tensors.remove(centered);
-        centered.close();
-      }
+      centered = release(centered);
       centered = device.allocate(dtype, shape);
       tensors.add(centered);
     }
     return centered.shape().equals(shape) ? centered : centered.view(0, shape);
+  }
+
+  private @Nullable Tensor release(@Nullable Tensor tensor) {
+    if (tensor != null) {
+      tensors.remove(tensor);
+      tensor.close();
+    }
+    return null;
   }
 
   /// Adds the rows that `other` has seen, as if they had been added here. The order of merging matters to rounding alone.
@@ -257,6 +262,8 @@ public final class Covariance implements Scatter {
       Arrays.fill(ones, 1);
       Centering.requireFinite(image(vectors, 1, ones), precision);
       algebra.syevd(vectors, values);
+      centered = release(centered);
+      recent = release(recent);
       Axes.reverseRows(vectors);
       int d = (int) features;
       double[] eigenvalues = Axes.falling(values.toDoubles(), d, 2 * d * Axes.DOUBLE, centering.offsetSquared(), rows());
