@@ -73,6 +73,22 @@ public interface Device extends AutoCloseable {
     }
   }
 
+  /// Writes f(x) for every value of `x` to `y`, of the same dtype, F32 or F64, and as many elements, both of this device. The two may be one.
+  ///
+  /// - Precision: that of [Nonlinearity#apply], rounded once.
+  ///
+  /// @throws IllegalArgumentException if the two do not go together
+  default void activate(Nonlinearity f, Tensor x, Tensor y) {
+    Elementwise.run(x, y, (value, _) -> f.apply(value));
+  }
+
+  /// The way back through [#activate]: multiplies every value of `gradient` by f'(x).
+  ///
+  /// @throws IllegalArgumentException if the two do not go together, as there
+  default void backward(Nonlinearity f, Tensor x, Tensor gradient) {
+    Elementwise.run(x, gradient, (value, g) -> g * f.derivative(value));
+  }
+
   /// Makes the values of a slice and leaves them in host memory, packed, by way of the device's own memory where it has to.
   default void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
     try (Tensor tensor = allocate(dtype, slice)) {

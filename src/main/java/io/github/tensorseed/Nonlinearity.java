@@ -19,6 +19,9 @@ public enum Nonlinearity {
   /// 1 / E\[(z / (1 + exp(-z)))^2\] for a standard normal z, integrated to 30 digits: 0.355775519817352156 is the expectation.
   SILU(2.810761124074471);
 
+  private static final double SELU_SCALE = 1.0507009873554805;
+  private static final double SELU_ALPHA = 1.6732632423543772;
+
   private final double scale;
 
   Nonlinearity(double scale) {
@@ -41,6 +44,31 @@ public enum Nonlinearity {
     return 2 / (1 + slope * slope);
   }
 
+  /// Its derivative; at 0 that of relu is 0 and that of leaky_relu the slope.
+  ///
+  /// - Precision: as [#apply].
+  public double derivative(double x) {
+    return switch (this) {
+      case LINEAR, CONV -> 1;
+      case SIGMOID -> {
+        double y = apply(x);
+        yield y * (1 - y);
+      }
+      case TANH -> {
+        double y = StrictMath.tanh(x);
+        yield 1 - y * y;
+      }
+      case RELU -> x > 0 ? 1 : 0;
+      case LEAKY_RELU -> x > 0 ? 1 : 0.01;
+      case SELU -> SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * StrictMath.exp(x));
+      case GELU -> NormalTail.upper(-x) + x * StrictMath.exp(-x * x / 2) / StrictMath.sqrt(2 * Math.PI);
+      case SILU -> {
+        double y = SIGMOID.apply(x);
+        yield y * (1 + x * (1 - y));
+      }
+    };
+  }
+
   /// The function itself; the slope of leaky_relu is 0.01, and GELU is the exact one.
   ///
   /// - Precision: some units in the last place of binary64.
@@ -51,7 +79,7 @@ public enum Nonlinearity {
       case TANH -> StrictMath.tanh(x);
       case RELU -> Math.max(x, 0);
       case LEAKY_RELU -> x < 0 ? 0.01 * x : x;
-      case SELU -> 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * StrictMath.expm1(x) : x);
+      case SELU -> SELU_SCALE * (x < 0 ? SELU_ALPHA * StrictMath.expm1(x) : x);
       case GELU -> x * NormalTail.upper(-x);
       case SILU -> x / (1 + StrictMath.exp(-x));
     };

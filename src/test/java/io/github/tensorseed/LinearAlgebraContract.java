@@ -8,6 +8,8 @@ import io.github.tensorseed.LinearAlgebra.Op;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -85,6 +87,35 @@ public abstract class LinearAlgebraContract {
         assertThat(y.toDoubles()).containsExactly(expected, within(tolerance(dtype) * 10));
       }
     }
+  }
+
+  @Test
+  void activations() {
+    for (DType dtype : List.of(DType.F32, DType.F64)) {
+      Tensor x = tensor(dtype, 3, 7001);
+      Tensor gradient = tensor(dtype, 3, 7001);
+      double[] vx = x.toDoubles();
+      double[] vg = gradient.toDoubles();
+      Tensor y = device.allocate(dtype, x.shape());
+      for (Nonlinearity f : Nonlinearity.values()) {
+        device.activate(f, x, y);
+        assertThat(y.toDoubles()).as(f + "").containsExactly(rounded(dtype, i -> f.apply(vx[i])));
+        gradient.copyFrom(vg);
+        device.backward(f, x, gradient);
+        assertThat(gradient.toDoubles()).as(f + "").containsExactly(rounded(dtype, i -> vg[i] * f.derivative(vx[i])));
+      }
+      device.activate(Nonlinearity.TANH, x, x);
+      assertThat(x.toDoubles()).as("in place").containsExactly(rounded(dtype, i -> Math.tanh(vx[i])), within(tolerance(dtype)));
+    }
+    Tensor wide = tensor(DType.F64, 4);
+    for (Tensor other : List.of(tensor(DType.F32, 4), tensor(DType.F64, 5), device.allocate(DType.BF16, Shape.of(4)))) {
+      assertThatThrownBy(() -> device.activate(Nonlinearity.RELU, wide, other)).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> device.backward(Nonlinearity.RELU, other, wide)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  private static double[] rounded(DType dtype, IntToDoubleFunction values) {
+    return IntStream.range(0, 3 * 7001).mapToDouble(values).map(value -> dtype == DType.F32 ? (float) value : value).toArray();
   }
 
   @Test

@@ -85,4 +85,21 @@ class NonlinearityTest {
     assertThat(Nonlinearity.LEAKY_RELU.apply(-3)).isEqualTo(-0.03);
     assertThat(Nonlinearity.RELU.apply(-3)).isZero();
   }
+
+  /// By the central difference, whose error is h^2 f''' / 6 and rounding over h.
+  @ParameterizedTest
+  @EnumSource
+  void derivatives(Nonlinearity f) {
+    double h = 1e-5;
+    for (double x = -6.05; x < 6; x += 0.1) {
+      assertThat(f.derivative(x)).as("at %s", x).isCloseTo((f.apply(x + h) - f.apply(x - h)) / (2 * h), offset(1e-9));
+    }
+  }
+
+  /// As PyTorch has them.
+  @Test
+  void derivativesAtTheCorner() {
+    assertThat(Nonlinearity.RELU.derivative(0)).isZero();
+    assertThat(Nonlinearity.LEAKY_RELU.derivative(0)).isEqualTo(0.01);
+  }
 }

@@ -3,10 +3,10 @@ package io.github.tensorseed.cpu;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.DeviceException;
-import io.github.tensorseed.DeviceMemoryException;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.LinearAlgebra;
+import io.github.tensorseed.Nonlinearity;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -23,6 +23,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// The host's memory and cores.
@@ -31,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 public final class CpuDevice implements Device {
   /// Elements that one thread takes at a time: long enough to hide the hand-over, short enough to spread evenly.
   static final long GRAIN = 1 << 18;
+
+  /// Elements of two tensors that one thread takes.
+  private static final long PART = 1 << 14;
 
   /// Vectors like their memory on cache lines.
   private static final long ALIGNMENT = 64;
@@ -184,6 +188,28 @@ public final class CpuDevice implements Device {
     } finally {
       freeing.unlockRead(stamp);
     }
+  }
+
+  @Override
+  public void activate(Nonlinearity f, Tensor x, Tensor y) {
+    inParts(x, y, (here, there) -> Device.super.activate(f, here, there));
+  }
+
+  @Override
+  public void backward(Nonlinearity f, Tensor x, Tensor gradient) {
+    inParts(x, gradient, (here, there) -> Device.super.backward(f, here, there));
+  }
+
+  /// On all threads where they may use the memory, and where the two tensors are alike.
+  private void inParts(Tensor x, Tensor y, BiConsumer<Tensor, Tensor> work) {
+    if (x.dtype() != y.dtype() || x.elements() != y.elements() || !reachable(x.memory()) || !reachable(y.memory())) {
+      work.accept(x, y);
+      return;
+    }
+    inGrains(x.elements(), PART, (from, to) -> {
+      Shape part = Shape.of(to - from);
+      work.accept(x.view(from * x.dtype().bytes(), part), y.view(from * y.dtype().bytes(), part));
+    });
   }
 
   @Override

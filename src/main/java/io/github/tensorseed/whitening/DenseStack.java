@@ -1,14 +1,11 @@
 package io.github.tensorseed.whitening;
 
-import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.Nonlinearity;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -68,7 +65,8 @@ public final class DenseStack implements Lsuv.Forward, AutoCloseable {
       reached = 0;
     }
     while (reached < layer) {
-      activate(multiply(reached));
+      Tensor output = multiply(reached);
+      device.activate(activation, output, output);
       reached++;
     }
     return multiply(layer);
@@ -78,25 +76,6 @@ public final class DenseStack implements Lsuv.Forward, AutoCloseable {
     Tensor input = layer == 0 ? rows : outputs.get(layer - 1);
     device.linearAlgebra().gemm(Op.N, outFirst ? Op.T : Op.N, 1, input, weights.get(layer), 0, outputs.get(layer));
     return outputs.get(layer);
-  }
-
-  private void activate(Tensor values) {
-    if (activation == Nonlinearity.LINEAR || activation == Nonlinearity.CONV) {
-      return;
-    }
-    DType dtype = values.dtype();
-    long piece = 1 << 16;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(piece * dtype.bytes(), Long.BYTES);
-      for (long at = 0; at < values.elements(); at += piece) {
-        MemorySegment some = host.asSlice(0, Math.min(piece, values.elements() - at) * dtype.bytes());
-        device.read(values, at * dtype.bytes(), some);
-        for (long i = 0; i < some.byteSize() / dtype.bytes(); i++) {
-          dtype.set(some, i, activation.apply(dtype.get(some, i)));
-        }
-        device.write(values, at * dtype.bytes(), some);
-      }
-    }
   }
 
   @Override
