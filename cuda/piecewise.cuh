@@ -37,6 +37,7 @@ __device__ __forceinline__ void piecewise(u8* out, const u8* in, u64 count, doub
     reinterpret_cast<typename D::Four*>(out)[i] = codesOf<D>(values);
   }
   for (u64 i = fours * 4 + firstItem(); i < count; i += items()) {
-    store<D>(out + i * BYTES, D::code(Function::template of<D>(D::widen(load<D>(in + i * BYTES)), D::widen(load<D>(out + i * BYTES)), slope)));
+    store<D>(out + i * BYTES,
+             D::code(Function::template of<D>(D::widen(load<D>(in + i * BYTES)), D::widen(load<D>(out + i * BYTES)), slope)));
   }
 }

@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 
-/// The kernels of functions of two straight lines have the bits that [Nonlinearity], in binary64 and rounded once, has: at zeros of both signs,
-/// infinities, subnormal numbers and NaN as well. Nothing but the elements is written, wherever they begin and end.
+/// The kernels of functions of two straight lines have the bits that [Nonlinearity], in binary64 and rounded once, has: at zeros of both
+/// signs, infinities, subnormal numbers and NaN as well. Nothing but the elements is written, wherever they begin and end.
 class PiecewiseTest {
   private static final int GUARD = 32;
   private static final double[] SPECIAL = {0.0, -0.0, Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Float.MIN_VALUE,
@@ -31,7 +31,8 @@ class PiecewiseTest {
       for (DType dtype : List.of(DType.F32, DType.F64)) {
         for (int count : new int[] {0, 3, 31}) {
           for (int shift : new int[] {0, 3, 8}) {
-            double[] x = DoubleStream.concat(Arrays.stream(SPECIAL), random.doubles(count, -2, 2)).limit(count).map(v -> held(dtype, v)).toArray();
+            DoubleStream all = DoubleStream.concat(Arrays.stream(SPECIAL), random.doubles(count, -2, 2));
+            double[] x = all.limit(count).map(v -> held(dtype, v)).toArray();
             double[] y = random.doubles(count, -2, 2).map(v -> held(dtype, v)).toArray();
             double[] gradient = new double[count];
             for (int i = 0; i < count; i++) {
