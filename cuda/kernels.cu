@@ -1,8 +1,9 @@
-// The module: one entry for each law and element type, one for each conversion, and one for each type that another generator's values are
-// to become. Blocks of 256 threads, any grid.
+// The module: one entry for each law and element type, one for each conversion, one for each type that another generator's values are to
+// become, and the way through piecewise linear functions and back. Blocks of 256 threads, any grid.
 #include "affine.cuh"
 #include "convert.cuh"
 #include "fill.cuh"
+#include "piecewise.cuh"
 
 // Blocks that are to live on one multiprocessor: six leave each thread 40 registers, five 48, four 64, three 80. The truncated normal and
 // what is computed in binary64 would spill with 40, and uniforms of bfloat16 do on Ampere.
@@ -32,6 +33,12 @@ constexpr u32 RESIDENT<Uniform, D> = sizeof(typename D::Float::Real) == 4 ? __is
     affine<D>(static_cast<u8*>(out), static_cast<const u8*>(in) + start * sizeof(D::Float::Real), count, run, stride, law);     \
   }
 
+#define PIECEWISE(name, Function, dtype, D)                                                                                    \
+  extern "C" __global__ void __launch_bounds__(THREADS)                                                                        \
+  name##_##dtype(void* out, const void* in, u64 count, double slope) {                                                          \
+    piecewise<Function, D>(static_cast<u8*>(out), static_cast<const u8*>(in), count, slope);                                    \
+  }
+
 #define EACH_DTYPE(macro, name, type) \
   macro(name, type, f64, F64)         \
   macro(name, type, f32, F32)         \
@@ -55,3 +62,8 @@ EACH_DTYPE(CONVERT, f8_e4m3, F8_E4M3)
 EACH_DTYPE(CONVERT, f8_e5m2, F8_E5M2)
 
 EACH_DTYPE(AFFINE, affine, )
+
+PIECEWISE(activate, Activation, f32, F32)
+PIECEWISE(activate, Activation, f64, F64)
+PIECEWISE(backward, Backward, f32, F32)
+PIECEWISE(backward, Backward, f64, F64)

@@ -87,6 +87,18 @@ class ReadmeTest {
     assertThat(file).isNotEmptyFile();
   }
 
+  /// It takes a GPU to run; [io.github.tensorseed.examples] has the same, which runs on the emulated one.
+  @Test
+  void trainingOnAGpuCompiles() throws Exception {
+    run("""
+        import io.github.tensorseed.cuda.*;
+        import jcuda.driver.*;
+        public class Example {
+          public static void main(String[] args) {}
+          static void train(CUstream stream, CUdeviceptr memory, CUdeviceptr other, int steps) {
+        """ + examples().get(4) + "}}");
+  }
+
   private static List<String> examples() throws IOException {
     return Pattern.compile("(?ms)^ *```java\\n(.*?)^ *```").matcher(Files.readString(Path.of("README.md"))).results()
         .map((MatchResult match) -> match.group(1)).toList();

@@ -329,14 +329,16 @@ final class Context implements AutoCloseable {
     }
   }
 
-  /// Launches what writes `scale` times the values at `in` to `out`.
-  void convert(DType from, long in, DType to, long out, long count, double scale) {
+  /// Launches what makes each of `count` elements at `out` of the one at `in`, by a number: a conversion's scale, a function's slope.
+  ///
+  /// @param entry the kernel's name, as in `convert_F32_BF16`
+  void map(String entry, long in, long out, long count, double number) {
     if (count == 0) {
       return;
     }
     try (Entered _ = enter()) {
       synchronized (numbers) {
-        launch(find(("convert_" + from + "_" + to).toLowerCase(Locale.ROOT)), count, 0, out, in, count, Double.doubleToRawLongBits(scale));
+        launch(find(entry.toLowerCase(Locale.ROOT)), count, 0, out, in, count, Double.doubleToRawLongBits(number));
       }
     }
   }

@@ -8,6 +8,7 @@ import io.github.tensorseed.Distribution;
 import io.github.tensorseed.Generator;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.LinearAlgebra;
+import io.github.tensorseed.Nonlinearity;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
@@ -278,7 +279,37 @@ public final class CudaDevice implements Device {
     if (from.elements() != to.elements()) {
       throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");
     }
-    context.convert(from.dtype(), address(from), to.dtype(), address(to), from.elements(), scale);
+    context.map("convert_" + from.dtype() + "_" + to.dtype(), address(from), address(to), from.elements(), scale);
+  }
+
+  /// One launch for linear, conv, relu and leaky_relu. The other functions go by way of the host, which waits for the stream.
+  @Override
+  public void activate(Nonlinearity f, Tensor x, Tensor y) {
+    if (!isLaunched("activate", f, x, y)) {
+      Device.super.activate(f, x, y);
+    }
+  }
+
+  /// One launch for linear, conv, relu and leaky_relu. The other functions go by way of the host, which waits for the stream.
+  @Override
+  public void backward(Nonlinearity f, Tensor x, Tensor gradient) {
+    if (!isLaunched("backward", f, x, gradient)) {
+      Device.super.backward(f, x, gradient);
+    }
+  }
+
+  /// Launches a kernel of a function of two straight lines if `f` is one and the tensors go together.
+  private boolean isLaunched(String kernel, Nonlinearity f, Tensor x, Tensor y) {
+    boolean straight = switch (f) {
+      case LINEAR, CONV, RELU, LEAKY_RELU -> true;
+      case SIGMOID, TANH, SELU, GELU, SILU -> false;
+    };
+    DType dtype = x.dtype();
+    if (!straight || y.dtype() != dtype || dtype != DType.F32 && dtype != DType.F64 || x.elements() != y.elements()) {
+      return false;
+    }
+    context.map(kernel + "_" + dtype, address(x), address(y), x.elements(), f.derivative(-1));
+    return true;
   }
 
   /// By cuBLAS and cuSOLVER.

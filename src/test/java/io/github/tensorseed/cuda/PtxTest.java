@@ -32,7 +32,7 @@ class PtxTest {
 
   @ParameterizedTest
   @MethodSource("targets")
-  void hasAnEntryForEachLawAndConversion(String target) {
+  void hasAnEntryForEachLawConversionAndFunction(String target) {
     Map<String, List<String>> expected = new TreeMap<>();
     for (DType dtype : DType.values()) {
       LAWS.forEach(law -> expected.put(law + "_" + name(dtype), FILL));
@@ -40,6 +40,7 @@ class PtxTest {
         expected.put("convert_" + name(source) + "_" + name(dtype), CONVERT);
       }
     }
+    List.of("activate_f32", "activate_f64", "backward_f32", "backward_f64").forEach(entry -> expected.put(entry, CONVERT));
     assertThat(Ptx.shipped(target).entries()).isEqualTo(expected);
   }
 
