@@ -61,7 +61,7 @@ public enum Nonlinearity {
       case RELU -> x > 0 ? 1 : 0;
       case LEAKY_RELU -> x > 0 ? 1 : 0.01;
       case SELU -> SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * StrictMath.exp(x));
-      case GELU -> NormalTail.upper(-x) + x * StrictMath.exp(-x * x / 2) / StrictMath.sqrt(2 * Math.PI);
+      case GELU -> NormalTail.below(x) + x * StrictMath.exp(-x * x / 2) / StrictMath.sqrt(2 * Math.PI);
       case SILU -> {
         double y = SIGMOID.apply(x);
         yield y * (1 + x * (1 - y));
@@ -80,7 +80,7 @@ public enum Nonlinearity {
       case RELU -> Math.max(x, 0);
       case LEAKY_RELU -> x < 0 ? 0.01 * x : x;
       case SELU -> SELU_SCALE * (x < 0 ? SELU_ALPHA * StrictMath.expm1(x) : x);
-      case GELU -> x * NormalTail.upper(-x);
+      case GELU -> x * NormalTail.below(x);
       case SILU -> x / (1 + StrictMath.exp(-x));
     };
   }

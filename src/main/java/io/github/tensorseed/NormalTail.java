@@ -31,6 +31,45 @@ final class NormalTail {
     return x < 1 ? 0.5 - strip(0, x) : density(x, 1 / fraction(x));
   }
 
+  /// `P(Z < x)`, for functions of many values: many times as fast as [#upper], whose bits are promised, and not bit for bit the same.
+  ///
+  /// - Precision: within 1e-14 of itself where `x > -37`.
+  static double below(double x) {
+    double y = Math.abs(x);
+    double tail = y < END ? Places.tail(y) : Double.isNaN(y) ? y : 0;
+    return x < 0 ? tail : 1 - tail;
+  }
+
+  /// Tails from 0 to the end, a sixteenth apart.
+  private static final class Places {
+    private static final double[] TAIL = new double[16 * (int) END + 1];
+    private static final double[] DENSITY = new double[TAIL.length];
+
+    static {
+      for (int i = 0; i < TAIL.length; i++) {
+        TAIL[i] = upper(i / 16.);
+        DENSITY[i] = density(i / 16.);
+      }
+    }
+
+    /// The tail of the next place, and what is between by the series that [#strip] has.
+    static double tail(double y) {
+      int place = (int) Math.ceil(16 * y);
+      double a = place / 16.;
+      double between = a - y;
+      double before = 0;
+      double power = between;
+      double sum = 0;
+      for (int n = 1; Math.abs(power) + Math.abs(before) > 0x1p-56 * sum; n++) {
+        sum += power / n;
+        double more = between * (a * power - between * before) / n;
+        before = power;
+        power = more;
+      }
+      return TAIL[place] + DENSITY[place] * sum;
+    }
+  }
+
   /// `P(a < Z < b)` for `a < b`; either may be infinite. On one side of zero it is the difference of two tails or, where those are
   /// too much alike, the integral of the density; around zero it is the sum of the two sides.
   static double between(double a, double b) {

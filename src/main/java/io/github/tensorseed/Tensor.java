@@ -94,6 +94,34 @@ public final class Tensor implements AutoCloseable {
     return values;
   }
 
+  /// Mean and standard deviation of all values; not a number where one of them is not finite, or where there are none.
+  ///
+  /// - Precision: in F64, about the mean, which pieces find one after the other, so that a large one costs no digits.
+  public Distribution.Moments moments() {
+    double mean = elements() == 0 ? Double.NaN : 0;
+    double squares = 0;
+    long piece = 1 << 16;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(piece * dtype.bytes(), Long.BYTES);
+      for (long at = 0; at < elements(); at += piece) {
+        int count = (int) Math.min(piece, elements() - at);
+        device.read(this, at * dtype.bytes(), host.asSlice(0, (long) count * dtype.bytes()));
+        double here = 0;
+        for (int i = 0; i < count; i++) {
+          here += dtype.get(host, i) / count;
+        }
+        double between = here - mean;
+        for (int i = 0; i < count; i++) {
+          double difference = dtype.get(host, i) - here;
+          squares += difference * difference;
+        }
+        squares += between * between * at * count / (at + count);
+        mean += between * count / (at + count);
+      }
+    }
+    return new Distribution.Moments(mean, Math.sqrt(squares / elements()));
+  }
+
   /// Writes `values`, one per element, rounded as [DType#set] does.
   ///
   /// @throws IllegalArgumentException if there are more or fewer values than elements

@@ -23,10 +23,11 @@ class ArchitectureTest {
       "cpu", Set.of(),
       "cuda", Set.of(),
       "device", Set.of("cpu", "cuda"),
+      "signal", Set.of(),
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
       "model", Set.of("checkpoint", "whitening"),
-      "cli", Set.of("cpu", "device", "checkpoint", "model", "whitening"));
+      "cli", Set.of("cpu", "device", "checkpoint", "model", "signal", "whitening"));
 
   @Test
   void packagesUseWhatTheyMay() {

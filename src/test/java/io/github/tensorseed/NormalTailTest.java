@@ -1,5 +1,7 @@
 package io.github.tensorseed;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -55,5 +57,16 @@ class NormalTailTest {
       assertTrue(rows.size() >= 150, function);
       return rows;
     }
+  }
+
+  @Test
+  void belowIsTheOtherTail() {
+    for (double x = -37; x < 9; x += 0x1p-7 + 1e-6) {
+      assertThat(NormalTail.below(x)).as("below %s", x).isCloseTo(NormalTail.upper(-x), withinPercentage(1e-12));
+    }
+    assertThat(NormalTail.below(0)).isEqualTo(0.5);
+    assertThat(NormalTail.below(-40)).isZero();
+    assertThat(NormalTail.below(Double.POSITIVE_INFINITY)).isEqualTo(1);
+    assertThat(NormalTail.below(Double.NaN)).isNaN();
   }
 }

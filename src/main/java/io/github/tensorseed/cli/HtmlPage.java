@@ -56,10 +56,9 @@ final class HtmlPage {
         .facts { width: auto } .facts th { border: 0; border-bottom: 1px solid #e4e6ee }
         figure { margin: 0 } figure img { max-width: 100%%; image-rendering: pixelated; border: 1px solid #ccd }
         figcaption { color: #566; font-size: .9em } .chart { width: 100%%; max-width: 946px }
-        .chart line { stroke: #e4e6ee } .chart text { font-size: 11px; fill: #566 } .chart polyline { fill: none; stroke-width: 2 }
-        .chart .before { stroke: #3b6fb6 } .chart .after { stroke: #d9822b } .chart line.epsilon { stroke: #889; stroke-dasharray: 4 3 }
+        .chart line { stroke: #e4e6ee } .chart text { font-size: 11px; fill: #566 } .chart polyline { fill: none; stroke-width: 2; stroke-linecap: round }
+        .chart line.mark { stroke: #889; stroke-dasharray: 4 3 }
         .key { display: inline-block; width: 1.2em; height: 3px; vertical-align: middle; margin-left: 1em }
-        .key.before { background: #3b6fb6 } .key.after { background: #d9822b }
         @media (prefers-color-scheme: dark) {
           body, th { background: #14181f; color: #dde3ee } p { color: #9ab } th { border-color: #345 } td { border-color: #253040 }
           figcaption, .chart text { color: #9ab; fill: #9ab } .facts th, .chart line { border-color: #253040; stroke: #253040 }

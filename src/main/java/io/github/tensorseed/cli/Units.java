@@ -68,6 +68,11 @@ final class Units {
     return count(value) + " " + noun + (value == 1 ? "" : "s");
   }
 
+  /// Three significant digits, without needless zeros.
+  static String rough(double value) {
+    return number(Double.isFinite(value) ? new BigDecimal(value).round(new MathContext(3)).doubleValue() : value);
+  }
+
   /// Six significant digits, without needless zeros.
   static String number(double value) {
     if (value == 0 || Double.isNaN(value) || Double.isInfinite(value)) {

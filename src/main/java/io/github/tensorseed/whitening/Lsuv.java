@@ -1,12 +1,9 @@
 package io.github.tensorseed.whitening;
 
-import io.github.tensorseed.Device;
 import io.github.tensorseed.Fans;
 import io.github.tensorseed.Orthogonal;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.SequencedMap;
 
@@ -75,38 +72,11 @@ public record Lsuv(double tolerance, int iterations) {
   }
 
   private static double variance(String name, Tensor output) {
-    double variance = variance(output);
+    double variance = Math.pow(output.moments().std(), 2);
     if (!(variance > 0 && variance < Double.POSITIVE_INFINITY)) {
       throw new IllegalStateException("lsuv: the output of layer '" + name + "' has the variance " + variance + " over "
           + output.elements() + " values, which no scale makes 1; is the data finite, and does it vary?");
     }
     return variance;
-  }
-
-  /// Of all values, about their mean, which pieces find one after the other.
-  private static double variance(Tensor output) {
-    Device device = output.device();
-    double mean = 0;
-    double squares = 0;
-    long piece = 1 << 16;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(piece * output.dtype().bytes(), Long.BYTES);
-      for (long at = 0; at < output.elements(); at += piece) {
-        int count = (int) Math.min(piece, output.elements() - at);
-        device.read(output, at * output.dtype().bytes(), host.asSlice(0, (long) count * output.dtype().bytes()));
-        double here = 0;
-        for (int i = 0; i < count; i++) {
-          here += output.dtype().get(host, i) / count;
-        }
-        double between = here - mean;
-        for (int i = 0; i < count; i++) {
-          double difference = output.dtype().get(host, i) - here;
-          squares += difference * difference;
-        }
-        squares += between * between * at * count / (at + count);
-        mean += between * count / (at + count);
-      }
-    }
-    return squares / output.elements();
   }
 }

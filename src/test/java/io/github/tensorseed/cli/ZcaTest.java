@@ -238,7 +238,7 @@ class ZcaTest {
     Path page = dir.resolve("zca.html");
     done("zca", "report", "--device", "cpu", "--with", shared.resolve("zca.safetensors"), "--data", SOME, "--html", page);
     String html = Files.readString(page);
-    assertThat(html).doesNotContain("http").contains("<h2>Spectrum</h2>", "polyline class=before", "polyline class=after", "<h2>Filters</h2>");
+    assertThat(html).doesNotContain("http").contains("<h2>Spectrum</h2>", "<title>before</title></polyline>", "<title>after</title></polyline>", ">epsilon</text>", "<h2>Filters</h2>");
     List<BufferedImage> pictures = Pattern.compile("base64,([^\"]+)").matcher(html).results().map(ZcaTest::picture).toList();
     assertThat(pictures).extracting(BufferedImage::getWidth).containsExactly(196, 196, 231, 231, 231);
     assertThat(pictures).extracting(BufferedImage::getHeight).containsExactly(196, 196, 115, 115, 115);

@@ -13,6 +13,7 @@ import io.github.tensorseed.LinearAlgebraContract;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import io.github.tensorseed.signal.PropagationContract;
 import io.github.tensorseed.whitening.BatchesContract;
 import io.github.tensorseed.whitening.ConventionContract;
 import io.github.tensorseed.whitening.InitializersFromDataContract;
@@ -31,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The contracts of linear algebra, whitening, rows of files and initializers from data on JCublas2 and JCusolverDn, over the stand-ins of the
+/// The contracts of linear algebra, whitening, rows of files, initializers from data and signals on JCublas2 and JCusolverDn, over the stand-ins of the
 /// emulated driver.
 @Execution(ExecutionMode.CONCURRENT)
 class CudaLinearAlgebraTest {
@@ -77,6 +78,12 @@ class CudaLinearAlgebraTest {
     }
   }
 
+  private static final class SignalsOnGpu extends PropagationContract {
+    SignalsOnGpu() {
+      super(CudaDevice.open(0));
+    }
+  }
+
   /// A program that holds a GPU to the contracts.
   static final class OnGpu {
     private OnGpu() {}
@@ -89,6 +96,7 @@ class CudaLinearAlgebraTest {
       run(ConventionContract.class, ConventionsOnGpu::new);
       run(WhiteningFileContract.class, FilesOnGpu::new);
       run(InitializersFromDataContract.class, FromDataOnGpu::new);
+      run(PropagationContract.class, SignalsOnGpu::new);
     }
 
     private static <T> void run(Class<T> contract, Supplier<? extends T> tests) throws Exception {
@@ -146,7 +154,7 @@ class CudaLinearAlgebraTest {
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
     assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
         .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "whatIsSavedComesBack", "everyRowComesOnceAndInOrder")
-        .contains("everyDeviceIsNearTheHost").hasSize(47);
+        .contains("everyDeviceIsNearTheHost", "gradientsAreThoseOfCentralDifferences").hasSize(54);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
