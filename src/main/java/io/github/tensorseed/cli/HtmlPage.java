@@ -58,6 +58,7 @@ final class HtmlPage {
         figcaption { color: #566; font-size: .9em } .chart { width: 100%%; max-width: 946px }
         .chart line { stroke: #e4e6ee } .chart text { font-size: 11px; fill: #566 } .chart polyline { fill: none; stroke-width: 2 }
         .chart .before { stroke: #3b6fb6 } .chart .after { stroke: #d9822b } .chart line.epsilon { stroke: #889; stroke-dasharray: 4 3 }
+        .chart line.zeros { stroke: #d9822b; stroke-width: 2 }
         .key { display: inline-block; width: 1.2em; height: 3px; vertical-align: middle; margin-left: 1em }
         .key.before { background: #3b6fb6 } .key.after { background: #d9822b }
         @media (prefers-color-scheme: dark) {

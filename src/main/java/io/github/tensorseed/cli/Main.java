@@ -29,7 +29,7 @@ import picocli.CommandLine.ParameterException;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       InitCommand.class, PlanCommand.class, VerifyCommand.class, DiffCommand.class, InspectCommand.class, ZcaCommand.class,
-      DevicesCommand.class, HelpCommand.class
+      DevicesCommand.class, BenchCommand.class, HelpCommand.class
     },
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
