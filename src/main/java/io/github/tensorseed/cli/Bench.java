@@ -183,7 +183,7 @@ final class Bench implements AutoCloseable {
     // That of all threads; one thread then runs the same code.
     Device cpu = contestants.stream().filter(one -> one.threads != null).toList().getLast().device;
     if (!FillSpeed.warmUp(cpu, law, dtype, (long) (WARM_UP * (end - System.nanoTime())))) {
-      note(name + " " + dtype + " on the cpu: the vector kernels were not compiled in time, and others ran; give more --seconds");
+      note(name + " " + dtype + " on the cpu: the vector kernels were not compiled when its rows began; give more --seconds");
     }
     List<Contestant> these = contestants.stream().filter(one -> one.makes(law)).toList();
     int left = these.size();

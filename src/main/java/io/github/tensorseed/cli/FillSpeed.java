@@ -19,7 +19,7 @@ import java.util.List;
 record FillSpeed(long elements, int samples, double seconds, double zerosSeconds) {
   private static final int LEAST_SAMPLES = 3;
 
-  /// A sample is this long, of several fills if need be: beside it the wait for a GPU, some 10 us, is nothing.
+  /// A sample is at least this long, of several fills if need be: beside it the wait for a GPU, some 10 us, is nothing.
   private static final long SAMPLE_NANOS = 10_000_000;
 
   /// What is tried first where fewer elements will do.
@@ -68,21 +68,34 @@ record FillSpeed(long elements, int samples, double seconds, double zerosSeconds
       long count = fewer ? Math.min(FEW, elements) : elements;
       Tensor tensor = whole.view(0, Shape.of(count));
       fill.time(tensor, 1, waited); // and buffers
-      long once = fill.time(tensor, 1, waited);
-      while (count < elements && once < nanos / PART) {
-        count = Math.min(8 * count, elements);
+      long enough = fewer ? nanos / PART : Long.MAX_VALUE;
+      long once = once(fill, tensor, enough, waited);
+      while (count < elements && once < enough) {
+        count = Math.min(4 * count, elements);
         tensor = whole.view(0, Shape.of(count));
-        once = fill.time(tensor, 1, waited);
+        once = once(fill, tensor, enough, waited);
       }
-      long repeats = Math.max(1, SAMPLE_NANOS / Math.max(1, once));
-      List<Long> clears = new ArrayList<>();
-      List<Long> fills = new ArrayList<>();
+      // Zeros for as long as a fill takes: what is over sooner is less often interrupted.
+      long sample = Math.max(SAMPLE_NANOS, once);
+      long fills = sample / once;
+      long clears = Math.max(1, sample / clear.time(tensor, 1, waited));
+      List<Long> filled = new ArrayList<>();
+      List<Long> cleared = new ArrayList<>();
       do {
-        clears.add(clear.time(tensor, repeats, waited));
-        fills.add(fill.time(tensor, repeats, waited));
-      } while (fills.size() < LEAST_SAMPLES || System.nanoTime() - end < 0);
-      return new FillSpeed(count, fills.size(), median(fills) / repeats, median(clears) / repeats);
+        cleared.add(clear.time(tensor, clears, waited));
+        filled.add(fill.time(tensor, fills, waited));
+      } while (filled.size() < LEAST_SAMPLES || System.nanoTime() - end < 0);
+      return new FillSpeed(count, filled.size(), median(filled) / fills, median(cleared) / clears);
     }
+  }
+
+  /// Nanoseconds of one fill: of the fastest of a few, should one be interrupted.
+  private static long once(Work fill, Tensor tensor, long enough, MemorySegment waited) {
+    long least = Long.MAX_VALUE;
+    for (int i = 0; i < LEAST_SAMPLES && least > enough; i++) {
+      least = Math.min(least, fill.time(tensor, 1, waited));
+    }
+    return least;
   }
 
   private static double median(List<Long> nanos) {

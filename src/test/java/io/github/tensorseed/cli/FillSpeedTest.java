@@ -91,8 +91,8 @@ class FillSpeedTest {
         assertThat(speed.samples()).isEqualTo(3);
         assertThat(speed.seconds()).isPositive();
         assertThat(speed.zerosSeconds()).isPositive();
-        // The first touch, two fills, and then the samples.
-        assertThat(device.log).matches("zfr" + "fr".repeat(2) + "((zf)+r(f)+r){3}");
+        // The first touch, two fills, zeros that are timed, and then the samples.
+        assertThat(device.log).matches("zfrfrfrzfr((zf)+r(f)+r){3}");
         assertThat(device.allocatedBytes()).isZero();
       }
     }
@@ -101,11 +101,11 @@ class FillSpeedTest {
   @Test
   void fewerElementsDoWhereAllTakeTooLong() {
     try (Noting device = new Noting()) {
-      device.fast = 40_000; // more than 8 times 4096 are slow: 30 ms, where a 32nd of the time is 3 ms
+      device.fast = 20_000; // more than 4 times 4096 are slow: 30 ms, where a 32nd of the time is 3 ms
       FillSpeed speed = FillSpeed.of(device, LAW, DType.F32, 3_000_000, true, 100_000_000);
-      assertThat(speed.elements()).isBetween(4096L, 8 * 8 * 4096L);
+      assertThat(speed.elements()).isBetween(4096L, 4 * 4 * 4096L);
       device.fast = Long.MAX_VALUE;
-      assertThat(FillSpeed.of(device, LAW, DType.F32, 5_000, true, 10_000_000_000L).elements()).isEqualTo(5_000);
+      assertThat(FillSpeed.of(device, LAW, DType.F32, 5_000, true, 1_000_000_000).elements()).isEqualTo(5_000);
       assertThat(FillSpeed.of(device, LAW, DType.F32, 3, true, 1).elements()).isEqualTo(3);
     }
   }
