@@ -52,6 +52,11 @@ public interface Device extends AutoCloseable {
   /// @throws IllegalArgumentException if the law has no values in the tensor's dtype; nothing is written then
   void fill(Tensor tensor, Distribution law, RandomStream stream);
 
+  /// Makes all bytes of a tensor 0, as fast as the memory takes them: what a fill can at best be.
+  default void clear(Tensor tensor) {
+    fill(tensor, new Distribution.Constant(0), RandomStream.of(0));
+  }
+
   /// Writes `scale` times the values of one tensor to another of as many elements, both of this device: computed in binary32, or in binary64
   /// where either is F64, and rounded once. The two may be one.
   default void convert(Tensor from, double scale, Tensor to) {

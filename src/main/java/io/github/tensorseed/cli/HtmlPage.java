@@ -58,6 +58,7 @@ final class HtmlPage {
         figcaption { color: #566; font-size: .9em } .chart { width: 100%%; max-width: 946px }
         .chart line { stroke: #e4e6ee } .chart text { font-size: 11px; fill: #566 } .chart polyline { fill: none; stroke-width: 2; stroke-linecap: round }
         .chart line.mark { stroke: #889; stroke-dasharray: 4 3 }
+        .chart line.zeros { stroke: #d9822b; stroke-width: 2 }
         .key { display: inline-block; width: 1.2em; height: 3px; vertical-align: middle; margin-left: 1em }
         @media (prefers-color-scheme: dark) {
           body, th { background: #14181f; color: #dde3ee } p { color: #9ab } th { border-color: #345 } td { border-color: #253040 }

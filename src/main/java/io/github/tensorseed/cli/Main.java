@@ -29,7 +29,7 @@ import picocli.CommandLine.ParameterException;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       InitCommand.class, PlanCommand.class, VerifyCommand.class, DiffCommand.class, InspectCommand.class, ZcaCommand.class,
-      CompareCommand.class, DevicesCommand.class, HelpCommand.class
+      CompareCommand.class, BenchCommand.class, DevicesCommand.class, HelpCommand.class
     },
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,

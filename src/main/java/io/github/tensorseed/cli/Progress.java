@@ -10,18 +10,23 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/// A bar of bytes and their rate on a terminal's stderr, and nothing in a pipe.
+/// A bar of bytes, or of something else, and their rate on a terminal's stderr, and nothing in a pipe.
 final class Progress implements LongConsumer, AutoCloseable {
   private final @Nullable ProgressBar bar;
 
   /// @param bytes in all
   Progress(String task, long bytes) {
+    this(task, bytes, " MB", 1_000_000);
+  }
+
+  /// @param size of a unit
+  Progress(String task, long all, String unit, long size) {
     bar = !isTerminal(Path.of("/proc/self/fd/2"))
         ? null
         : new ProgressBarBuilder()
             .setTaskName(task)
-            .setInitialMax(bytes)
-            .setUnit(" MB", 1_000_000)
+            .setInitialMax(all)
+            .setUnit(unit, size)
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(200)
             .showSpeed()
@@ -46,9 +51,9 @@ final class Progress implements LongConsumer, AutoCloseable {
   }
 
   @Override
-  public void accept(long bytes) {
+  public void accept(long more) {
     if (bar != null) {
-      bar.stepBy(bytes);
+      bar.stepBy(more);
     }
   }
 

@@ -15,19 +15,44 @@ final class Units {
 
   private Units() {}
 
+  /// Elements of a text such as `1000000`, `64Ki` or `16M`.
+  ///
+  /// @param option for messages
+  static long elements(String option, String text) {
+    long count = text.toLowerCase(Locale.ROOT).contains("b") ? 0 : amount(text);
+    if (count < 1) {
+      throw new IllegalArgumentException(option + " " + text + ": give a number of elements from 1 on, as in 1000000 or 16Mi");
+    }
+    return count;
+  }
+
   /// Bytes of a text such as `5GB`, `500 MB`, `2GiB` or `1000`.
   static long size(String text) {
+    long bytes = amount(text);
+    if (bytes < 1) {
+      throw new IllegalArgumentException("'" + text + "' is no size; write a number of bytes with a unit, as in 5GB, 500MB or 2GiB");
+    }
+    return bytes;
+  }
+
+  /// What a text such as `5GB` means; 0 for none that is from 1 to 2^63 - 1.
+  private static long amount(String text) {
     Matcher matcher = SIZE.matcher(text.strip());
     if (matcher.matches()) {
       Double factor = FACTORS.get(matcher.group(2).toLowerCase(Locale.ROOT).replace("b", ""));
       if (factor != null) {
-        double bytes = Double.parseDouble(matcher.group(1)) * factor;
-        if (bytes >= 1 && bytes < 0x1p63) {
-          return (long) bytes;
+        double amount = Double.parseDouble(matcher.group(1)) * factor;
+        if (amount >= 1 && amount < 0x1p63) {
+          return (long) amount;
         }
       }
     }
-    throw new IllegalArgumentException("'" + text + "' is no size; write a number of bytes with a unit, as in 5GB, 500MB or 2GiB");
+    return 0;
+  }
+
+  /// So many 10^9, with three significant digits.
+  static String giga(double value) {
+    return new BigDecimal(value * 1e-9).round(new MathContext(3)).toPlainString();
   }
 
   /// A 64-bit seed: decimal from -2^63 to 2^64 - 1, or 0x and hexadecimal digits.

@@ -33,6 +33,9 @@ public final class CpuDevice implements Device {
   /// Elements that one thread takes at a time: long enough to hide the hand-over, short enough to spread evenly.
   static final long GRAIN = 1 << 18;
 
+  /// Bytes that one thread clears at a time.
+  private static final long CLEARED = 1 << 20;
+
   /// Elements of two tensors that one thread takes.
   private static final long PART = 1 << 14;
 
@@ -112,6 +115,11 @@ public final class CpuDevice implements Device {
     }
   }
 
+  /// Whether fills of a law and a dtype run by the kernels that [#engine] names already. They do not before [#prepare] or the first fills.
+  public static boolean isPrepared(Distribution law, DType dtype) {
+    return !(fastest() instanceof TieredKernels kernels) || kernels.isPrepared(law, dtype);
+  }
+
   static CpuDevice open(int threads, Kernels kernels) {
     if (threads < 1) {
       throw new IllegalArgumentException("threads = " + threads + ": at least 1 is needed");
@@ -187,6 +195,16 @@ public final class CpuDevice implements Device {
       }
     } finally {
       freeing.unlockRead(stamp);
+    }
+  }
+
+  @Override
+  public void clear(Tensor tensor) {
+    MemorySegment memory = tensor.memory();
+    if (reachable(memory)) {
+      inGrains(memory.byteSize(), CLEARED, (from, to) -> memory.asSlice(from, to - from).fill((byte) 0));
+    } else {
+      memory.fill((byte) 0);
     }
   }
 

@@ -65,6 +65,11 @@ final class TieredKernels implements Kernels {
     count(tier(law, dtype), law, dtype, ELEMENTS_IN_LOOPS);
   }
 
+  /// Whether vectors do the work for a law and dtype.
+  boolean isPrepared(Distribution law, DType dtype) {
+    return tier(law, dtype).fast;
+  }
+
   private Tier tier(Distribution law, DType dtype) {
     return tiers.computeIfAbsent(new Use(law.getClass(), dtype), _ -> new Tier());
   }

@@ -320,6 +320,18 @@ final class Context implements AutoCloseable {
     }
   }
 
+  /// Puts on the stream what makes bytes 0.
+  void clear(long address, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
+    try (Entered _ = enter()) {
+      String call = "cuMemsetD8Async";
+      check(JCudaDriver.cuMemsetD8Async(devicePointer(address), (byte) 0, bytes, stream), call);
+      launched(call, bytes, 0);
+    }
+  }
+
   /// Launches what makes of values at `in`, in the type that `dtype` is computed in and where `rows` number them, elements at `address`. The
   /// context must be current.
   void affine(DType dtype, Rows rows, long address, long in, double range, double low, double high) {

@@ -189,6 +189,12 @@ public final class CudaDevice implements Device {
     }
   }
 
+  /// By the driver's own kernel.
+  @Override
+  public void clear(Tensor tensor) {
+    context.clear(address(tensor), tensor.bytes());
+  }
+
   @Override
   public void fill(MemorySegment host, DType dtype, Slice slice, Initializer initializer, RandomStream stream) {
     if (generator() == Generator.CURAND_XORWOW) {

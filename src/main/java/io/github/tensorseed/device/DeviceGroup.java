@@ -61,6 +61,11 @@ final class DeviceGroup implements Device {
   }
 
   @Override
+  public void clear(Tensor tensor) {
+    tensor.device().clear(tensor);
+  }
+
+  @Override
   public void read(Tensor tensor, long offset, MemorySegment host) {
     tensor.device().read(tensor, offset, host);
   }

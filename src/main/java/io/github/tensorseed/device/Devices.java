@@ -61,18 +61,15 @@ public final class Devices {
   /// @param reason as in `cpu (2 threads, ...); ...`
   public record Choice(Device device, String reason) {}
 
+  /// Tries every device of this machine, without NVIDIA's libraries.
+  public static List<Diagnosis> list() {
+    return diagnose(List.of(), new EnumMap<>(Library.class));
+  }
+
   /// Tries every device of this machine, and NVIDIA's libraries on each GPU. Without them a GPU can be used as well.
   public static Report diagnose() {
-    List<Diagnosis> devices = new ArrayList<>();
     Map<Library, List<Computation>> computations = new EnumMap<>(Library.class);
-    devices.add(new Diagnosis("cpu", true, Runtime.getRuntime().availableProcessors() + " cores, " + CpuDevice.engine(), null));
-    try {
-      for (Gpu gpu : Gpu.all()) {
-        devices.add(diagnose(gpu, computations));
-      }
-    } catch (DeviceUnavailableException e) {
-      devices.add(new Diagnosis("cuda", false, String.valueOf(e.getMessage()), null));
-    }
+    List<Diagnosis> devices = diagnose(List.of(Library.values()), computations);
     List<LibraryDiagnosis> libraries = new ArrayList<>();
     computations.forEach((library, tried) -> libraries.add(diagnose(library, tried)));
     List<String> notes = JCudaLibrary.unused().stream()
@@ -81,7 +78,21 @@ public final class Devices {
     return new Report(devices, libraries, computations.isEmpty() ? List.of() : notes);
   }
 
-  private static Diagnosis diagnose(Gpu gpu, Map<Library, List<Computation>> computations) {
+  /// @param computations takes what the libraries did
+  private static List<Diagnosis> diagnose(List<Library> libraries, Map<Library, List<Computation>> computations) {
+    List<Diagnosis> devices = new ArrayList<>();
+    devices.add(new Diagnosis("cpu", true, Runtime.getRuntime().availableProcessors() + " cores, " + CpuDevice.engine(), null));
+    try {
+      for (Gpu gpu : Gpu.all()) {
+        devices.add(diagnose(gpu, libraries, computations));
+      }
+    } catch (DeviceUnavailableException e) {
+      devices.add(new Diagnosis("cuda", false, String.valueOf(e.getMessage()), null));
+    }
+    return devices;
+  }
+
+  private static Diagnosis diagnose(Gpu gpu, List<Library> libraries, Map<Library, List<Computation>> computations) {
     String what = String.format(Locale.ROOT, "%s, %.1f GB, compute capability %s, driver for CUDA %s",
         gpu.name(), gpu.memory() * 1e-9, gpu.computeCapability(), gpu.driver());
     try (CudaDevice device = CudaDevice.open(gpu.ordinal()); Device cpu = CpuDevice.open(1)) {
@@ -91,7 +102,7 @@ public final class Devices {
               + " does not compute as it should; take the device cpu, and please report it", gpu);
         }
       }
-      for (Library library : Library.values()) {
+      for (Library library : libraries) {
         computations.computeIfAbsent(library, _ -> new ArrayList<>()).add(compute(library, device));
       }
       return new Diagnosis(gpu.device(), true, what + "; a fill has the bits of the cpu", gpu);

@@ -368,7 +368,7 @@ class MainTest {
 
   @Test
   void everyCommandHasHelp() {
-    for (String command : new String[] {"init", "plan", "verify", "diff", "inspect", "devices"}) {
+    for (String command : new String[] {"init", "plan", "verify", "diff", "inspect", "devices", "bench"}) {
       Run run = run(command, "--help");
       assertThat(run.code).isZero();
       assertThat(run.out).contains("Usage: tensorseed " + command);

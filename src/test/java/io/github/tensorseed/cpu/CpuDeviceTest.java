@@ -55,6 +55,32 @@ class CpuDeviceTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void memoryOfAnyKindIsCleared(Memory kind) {
+    int floats = 1_000_003; // four pieces of a thread, the last one incomplete
+    try (CpuDevice one = CpuDevice.open(1); CpuDevice four = CpuDevice.open(4);
+        Arena confined = Arena.ofConfined(); Arena shared = Arena.ofShared()) {
+      MemorySegment memory = kind.of(confined, shared, floats);
+      MemorySegment expected = confined.allocate(4L * floats).fill((byte) 7);
+      expected.asSlice(12, 4L * (floats - 5)).fill((byte) 0);
+      for (CpuDevice device : new CpuDevice[] {one, four}) {
+        memory.fill((byte) 7);
+        device.clear(device.wrap(memory.asSlice(12), DType.F32, Slice.of(Shape.of(floats - 5))));
+        assertThat(memory.mismatch(expected)).isEqualTo(-1);
+      }
+    }
+  }
+
+  @Test
+  void memoryThatIsFreedIsNotCleared() {
+    try (CpuDevice device = CpuDevice.open(2)) {
+      Tensor tensor = device.allocate(DType.F32, Shape.of(1 << 20));
+      tensor.close();
+      assertThatThrownBy(() -> device.clear(tensor)).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
   /// A column shard: its longest run is 300 elements, and it has 6000 of them.
   @ParameterizedTest
   @EnumSource

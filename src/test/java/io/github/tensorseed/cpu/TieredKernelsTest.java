@@ -51,6 +51,8 @@ class TieredKernelsTest {
       kernels.fill(new Normal(5, 2), DType.F32, 1, 0, 7, MemorySegment.NULL); // another normal, the same code
     }
     assertThat(inVectors).hasValue(7);
+    assertThat(kernels.isPrepared(new Normal(0, 1), DType.F32)).isTrue();
+    assertThat(kernels.isPrepared(new Normal(0, 1), DType.BF16)).isFalse();
     long before = inLoops.get();
     kernels.fill(new Normal(0, 1), DType.BF16, 1, 0, 11, MemorySegment.NULL);
     kernels.fill(new Uniform(0, 1), DType.F32, 1, 0, 13, MemorySegment.NULL);

@@ -237,8 +237,28 @@ final class Contract {
         device.read(tensor, 0, MemorySegment.ofArray(all));
         require(MemorySegment.ofArray(all).mismatch(MemorySegment.ofArray(model)) < 0, "everything after round " + round);
       }
+      compared += clear(device, tensor, model);
     }
     return compared;
+  }
+
+  /// What is cleared is so in the order of the stream, and nothing around it.
+  private static long clear(CudaDevice device, Tensor tensor, byte[] model) {
+    int from = 1001;
+    int count = (int) (2 * CHUNK + 3);
+    Distribution one = new Distribution.Constant(1);
+    Tensor part = tensor.view(from, Shape.of(count));
+    device.fill(part, one, RandomStream.of(0));
+    device.clear(part);
+    device.clear(tensor.view(0, Shape.of(0)));
+    device.fill(tensor.view(from + 5, Shape.of(7)), one, RandomStream.of(0));
+    Arrays.fill(model, from, from + count, (byte) 0);
+    Arrays.fill(model, from + 5, from + 12, (byte) 0x38); // 1 in E4M3: exponent 7, its bias, and mantissa 0
+    byte[] all = new byte[model.length];
+    device.read(tensor, 0, MemorySegment.ofArray(all));
+    int at = Arrays.mismatch(all, model);
+    require(at < 0, "byte " + at + " after clearing " + count + " from " + from + " on");
+    return model.length;
   }
 
   /// An upload comes after what was there before the fence and before what follows it, and waits for nothing that was put there between the
@@ -405,6 +425,7 @@ final class Contract {
     Tensor freed = device.allocate(DType.F32, Shape.of(4));
     freed.close();
     refused(IllegalStateException.class, "has been freed", () -> device.fill(freed, new Distribution.Constant(1), RandomStream.of(0)));
+    refused(IllegalStateException.class, "has been freed", () -> device.clear(freed));
     Slice four = Slice.of(Shape.of(4));
     refused(IllegalArgumentException.class, "no memory that cuda:0 knows", () -> device.wrap(0, DType.F32, four));
     refused(IllegalArgumentException.class, "needs 16", () -> device.wrap(Arena.ofAuto().allocate(15), DType.F32, four));
@@ -413,6 +434,7 @@ final class Contract {
     refused(IllegalArgumentException.class, "Java's heap", () -> device.wrap(MemorySegment.ofArray(new byte[16]), DType.F32, four));
     try (Device cpu = ScalarDevice.open(); Tensor foreign = cpu.allocate(DType.F32, four); Tensor own = device.allocate(DType.F32, four)) {
       refused(IllegalArgumentException.class, "another device", () -> device.fill(foreign, new Distribution.Constant(1), RandomStream.of(0)));
+      refused(IllegalArgumentException.class, "another device", () -> device.clear(foreign));
       refused(IllegalArgumentException.class, "16 bytes from byte 1 ", () -> device.read(own, 1, MemorySegment.ofArray(new byte[16])));
       refused(IllegalArgumentException.class, "from byte -1 ", () -> device.write(own, -1, MemorySegment.ofArray(new byte[1])));
       // How near to the end of an allocation a real driver knows memory is its own affair.
@@ -421,13 +443,13 @@ final class Contract {
       refused(IllegalArgumentException.class, "not finite", () -> device.fill(own, new Distribution.Constant(1e300), RandomStream.of(0)));
     }
     if (Gpu.all().size() == 1) {
-      return 11;
+      return 13;
     }
     try (CudaDevice other = CudaDevice.open(1); Tensor foreign = other.allocate(DType.F32, four)) {
       refused(IllegalArgumentException.class, "no memory that cuda:0 knows",
           () -> device.wrap(foreign.memory().address(), DType.F32, four));
     }
-    return 12;
+    return 14;
   }
 
   static void refused(Class<? extends RuntimeException> type, String message, Runnable action) {

@@ -234,6 +234,7 @@ final class Faults {
         Distribution law = new Distribution.Normal(0, 1);
         try (Tensor tensor = device.allocate(DType.F32, Shape.of(ELEMENTS))) {
           device.fill(tensor, law, RandomStream.of(42));
+          device.clear(tensor);
           device.write(tensor, 64, host.asSlice(64));
           device.read(tensor, 0, host);
           device.synchronize();

@@ -32,6 +32,8 @@ class DeviceGroupTest {
       Tensor tensor = group.allocate(DType.F32, Shape.of(5));
       group.fill(tensor, new Distribution.Constant(3), RandomStream.of(1));
       assertThat(tensor.dtype().get(tensor.memory(), 4)).isEqualTo(3);
+      group.clear(tensor);
+      assertThat(tensor.dtype().get(tensor.memory(), 4)).isZero();
     }
     assertThat(first.allocatedBytes() + second.allocatedBytes()).isZero();
   }
