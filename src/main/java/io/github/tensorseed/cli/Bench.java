@@ -142,7 +142,8 @@ final class Bench implements AutoCloseable {
 
   /// Bytes of memory that can be had, as Linux says: of the machine, and of the container.
   static long room() {
-    long free = Long.parseLong(find(Path.of("/proc/meminfo"), "MemAvailable:\\s*(\\d{1,15}) kB", String.valueOf(Long.MAX_VALUE >> 10))) << 10;
+    long free = Long.parseLong(
+        find(Path.of("/proc/meminfo"), "MemAvailable:\\s*(\\d{1,15}) kB", String.valueOf(Long.MAX_VALUE >> 10))) << 10;
     return Math.min(free, Long.parseLong(find(Path.of("/sys/fs/cgroup/memory.max"), "(\\d{1,18})", String.valueOf(Long.MAX_VALUE))));
   }
 

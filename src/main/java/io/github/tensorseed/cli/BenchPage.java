@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// A run of `bench` as one page: a bar for each row, as long as it is fast, in a chart for the CPU and one for GPUs, which go by other scales.
+/// A run of `bench` as one page: a bar for each row, as long as it is fast, in a chart for the CPU and one for GPUs, of another scale.
 final class BenchPage {
   private static final int WIDTH = 900;
   private static final int LEFT = 150;
@@ -81,7 +81,8 @@ final class BenchPage {
   private static List<List<Bench.Row>> groups(List<Bench.Row> rows) {
     List<List<Bench.Row>> groups = new ArrayList<>();
     for (Bench.Row row : rows) {
-      if (groups.isEmpty() || !groups.getLast().getFirst().law().equals(row.law()) || !groups.getLast().getFirst().dtype().equals(row.dtype())) {
+      if (groups.isEmpty() || !groups.getLast().getFirst().law().equals(row.law())
+          || !groups.getLast().getFirst().dtype().equals(row.dtype())) {
         groups.add(new ArrayList<>());
       }
       groups.getLast().add(row);
