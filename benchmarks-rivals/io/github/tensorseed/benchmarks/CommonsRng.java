@@ -7,7 +7,8 @@ import org.apache.commons.rng.sampling.distribution.SharedStateContinuousSampler
 import org.apache.commons.rng.sampling.distribution.ZigguratSampler;
 import org.apache.commons.rng.simple.RandomSource;
 
-/// Apache Commons RNG: values one by one into an array, a generator for each thread; Philox, and the generator that was the fastest of six here.
+/// Apache Commons RNG: values one by one into an array, a generator for each thread; Philox, and what was the fastest of six
+/// generators here.
 public final class CommonsRng extends JavaArray {
   @Override
   public String name() {

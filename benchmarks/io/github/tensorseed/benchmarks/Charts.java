@@ -71,7 +71,8 @@ final class Charts {
     for (Row row : results.rows()) {
       if (row.isFill() && row.isOurs() && row.law().equals(law.toString())) {
         colors.putIfAbsent(row.dtype(), COLORS[colors.size() % COLORS.length]);
-        lines.computeIfAbsent(row.dtype() + ", " + threads(row.threads()), _ -> new TreeMap<>()).put(row.elements(), row.elementsPerSecond() / 1e9);
+        lines.computeIfAbsent(row.dtype() + ", " + threads(row.threads()), _ -> new TreeMap<>())
+            .put(row.elements(), row.elementsPerSecond() / 1e9);
       }
     }
     lines.forEach((name, line) -> {
@@ -102,8 +103,10 @@ final class Charts {
 
   /// Our 64 Mi values beside a fill of memory.
   private static CategoryChart shares(Results results) {
-    CategoryChart chart = categories("64 Mi values by tensorseed beside MemorySegment.fill of as many binary32", "share of the fill's elements per second");
-    List<Row> ours = results.rows().stream().filter(row -> row.isFill() && row.isOurs() && row.elements() == FillBenchmark.ELEMENTS).toList();
+    CategoryChart chart = categories("64 Mi values by tensorseed beside MemorySegment.fill of as many binary32",
+        "share of the fill's elements per second");
+    List<Row> ours = results.rows().stream()
+        .filter(row -> row.isFill() && row.isOurs() && row.elements() == FillBenchmark.ELEMENTS).toList();
     List<String> names = ours.stream().map(row -> row.law() + " " + row.dtype()).distinct().toList();
     for (int threads : ours.stream().mapToInt(Row::threads).distinct().sorted().toArray()) {
       chart.addSeries(threads(threads), names, names.stream().map(name -> ours.stream()

@@ -82,7 +82,8 @@ public final class CurandHost implements Rival {
     Pointer out = new Pointer().withByteOffset(memory.address());
     boolean wide = dtype == DType.F64;
     require(switch (law) {
-      case UNIFORM -> wide ? JCurand.curandGenerateUniformDouble(generator, out, elements) : JCurand.curandGenerateUniform(generator, out, elements);
+      case UNIFORM -> wide ? JCurand.curandGenerateUniformDouble(generator, out, elements)
+          : JCurand.curandGenerateUniform(generator, out, elements);
       case NORMAL -> wide ? JCurand.curandGenerateNormalDouble(generator, out, elements, 0, 0.02)
           : JCurand.curandGenerateNormal(generator, out, elements, 0, 0.02f);
       case TRUNCATED_NORMAL -> throw new IllegalStateException(law.name());

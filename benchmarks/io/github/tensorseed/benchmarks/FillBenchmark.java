@@ -24,7 +24,8 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/// Fills of touched memory, in turn with the floor, [MemorySegment#fill] of 256 MiB by as many threads, and with a rival where one is named.
+/// Fills of touched memory, in turn with the floor, [MemorySegment#fill] of 256 MiB by as many threads, and with a rival where one is
+/// named.
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @State(Scope.Benchmark)
@@ -106,7 +107,8 @@ public class FillBenchmark {
     }
   }
 
-  /// Mean and standard deviation within six standard errors, and a step of bf16, of what the law has: who writes something else is no rival.
+  /// Mean and standard deviation within six standard errors, and a step of bf16, of what the law has: who writes something else is no
+  /// rival.
   private void requireLaw(Rival rival, double[] values) {
     Distribution.Moments expected = rival.makes(law).moments();
     double mean = Arrays.stream(values).average().orElseThrow();

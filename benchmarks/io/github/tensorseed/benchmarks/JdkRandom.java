@@ -19,7 +19,7 @@ public final class JdkRandom extends JavaArray {
 
   @Override
   public List<String> settings(Law law, DType dtype) {
-    return supported(law, dtype) ? List.of("SplittableRandom", "L64X128MixRandom", "Xoroshiro128PlusPlus") : List.of();
+    return supported(law, dtype) ? List.of("SplittableRandom", "Xoroshiro128PlusPlus") : List.of();
   }
 
   @Override

@@ -36,16 +36,20 @@ public record Results(Machine machine, List<Row> rows) {
         try (Stream<Path> indices = Files.list(folder)) {
           for (Path index : indices.filter(path -> Files.exists(path.resolve("size"))).toList()) {
             String type = Files.readString(index.resolve("type")).strip();
-            caches.put("L" + Files.readString(index.resolve("level")).strip() + (type.equals("Unified") ? "" : " " + type.toLowerCase(Locale.ROOT)),
+            caches.put("L" + Files.readString(index.resolve("level")).strip()
+                + (type.equals("Unified") ? "" : " " + type.toLowerCase(Locale.ROOT)),
                 Files.readString(index.resolve("size")).strip());
           }
         }
       }
       return new Machine(
-          line("/proc/cpuinfo", "model name") + ", family " + line("/proc/cpuinfo", "cpu family") + ", model " + line("/proc/cpuinfo", "model\t"),
-          Runtime.getRuntime().availableProcessors(), String.join(", ", caches.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList()),
+          line("/proc/cpuinfo", "model name") + ", family " + line("/proc/cpuinfo", "cpu family") + ", model "
+               + line("/proc/cpuinfo", "model\t"),
+          Runtime.getRuntime().availableProcessors(),
+          String.join(", ", caches.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList()),
           line("/proc/meminfo", "MemTotal"), System.getProperty("os.name") + " " + System.getProperty("os.version"),
-          System.getProperty("java.vm.name") + " " + Runtime.version(), CpuDevice.engine(), Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+          System.getProperty("java.vm.name") + " " + Runtime.version(), CpuDevice.engine(),
+          Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }
 
     private static String line(String file, String key) throws IOException {
@@ -112,21 +116,23 @@ public record Results(Machine machine, List<Row> rows) {
 
   String markdown() {
     var text = new StringBuilder();
-    text.append("%s; %d cores; %s; %s; %s; %s; %s; %s\n".formatted(machine.cpu, machine.cores, machine.caches, machine.memory, machine.kernel,
-        machine.jdk, machine.vectors, machine.date));
+    text.append("%s; %d cores; %s; %s; %s; %s; %s; %s\n".formatted(machine.cpu, machine.cores, machine.caches, machine.memory,
+        machine.kernel, machine.jdk, machine.vectors, machine.date));
     table(text, "Fills beside other libraries: how many times as fast ours are, in turn in one process",
-        "ours : rival | law | dtype | elements | threads | rival | version | rival, G/s | ours, G/s | rival's share of a fill | it allocates",
+        "ours : rival | law | dtype | elements | threads | rival | version | rival, G/s | ours, G/s | share of a fill | allocates",
         row -> row.isFill() && !row.isOurs(),
-        row -> "**%.2f**%s | %s | %s | %s | %d | %s | %s | %.3f | %.3f | %.2f | %s".formatted(row.ratio(), row.mark(), row.law, row.dtype,
-            count(row.elements), row.threads, row.who(), row.version, row.elementsPerSecond / 1e9, row.elementsPerSecond * row.ratio() / 1e9,
-            row.share, row.allocates));
+        row -> "**%.2f**%s | %s | %s | %s | %d | %s | %s | %.3f | %.3f | %.2f | %s".formatted(row.ratio(), row.mark(), row.law,
+            row.dtype, count(row.elements), row.threads, row.who(), row.version, row.elementsPerSecond / 1e9,
+            row.elementsPerSecond * row.ratio() / 1e9, row.share, row.allocates));
     table(text, "Our fills: share of the elements per second of a fill of memory with one binary32",
         "share | law | dtype | elements | threads | G elements/s | GB/s | seconds", row -> row.isFill() && row.isOurs(),
-        row -> "**%.2f**%s | %s | %s | %s | %d | %.3f | %.2f | %.3g".formatted(row.share, row.mark(), row.law, row.dtype, count(row.elements),
-            row.threads, row.elementsPerSecond / 1e9, row.elementsPerSecond / 1e9 * bytes(row), row.seconds));
-    table(text, "The rest: the floor's seconds by ours", "share | what | by | threads | seconds | floor | floor, seconds", row -> !row.isFill(),
-        row -> "%s%s | %s | %s | %d | %.3f | %s | %s".formatted(row.share == null ? "" : "**%.2f**".formatted(row.share), row.mark(), row.what,
-            row.who(), row.threads, row.seconds, row.floor, row.floorSeconds == null ? "" : "%.3f".formatted(row.floorSeconds)));
+        row -> "**%.2f**%s | %s | %s | %s | %d | %.3f | %.2f | %.3g".formatted(row.share, row.mark(), row.law, row.dtype,
+            count(row.elements), row.threads, row.elementsPerSecond / 1e9, row.elementsPerSecond / 1e9 * bytes(row), row.seconds));
+    table(text, "The rest: the floor's seconds by ours",
+        "share | what | by | threads | seconds | floor | floor, seconds", row -> !row.isFill(),
+        row -> "%s%s | %s | %s | %d | %.3f | %s | %s".formatted(row.share == null ? "" : "**%.2f**".formatted(row.share),
+            row.mark(), row.what, row.who(), row.threads, row.seconds, row.floor,
+            row.floorSeconds == null ? "" : "%.3f".formatted(row.floorSeconds)));
     return text.toString();
   }
 

@@ -33,8 +33,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /// Arguments: `--quick`, five minutes; `--only=PATTERN`, the rows in whose name it is found; `--list`, their names; `--out=FOLDER`, else
 /// `target/benchmarks`; `--render`, table and charts again from the folder's `results.json`. Forks have the flags of this JVM.
 ///
-/// The budget on two cores, in minutes: rivals 17 (150 forks of 7 s), our fills of 64 Mi and less 11 (108 of 6 s), larger ones 9 (42 of 13 s),
-/// whitening 5, numpy and the drift of covariances 2, init 1.
+/// The budget on two cores, in minutes: whitening, numpy, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our fills of
+/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s).
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
@@ -52,7 +52,8 @@ public final class Suite {
   private static final long EMBEDDING = 128_256L * 16_384;
   /// The first two are those of the largest tensor, for which two bytes or four are enough for 24 GiB, and of quick runs.
   private static final List<DType> DTYPES = List.of(DType.F32, DType.BF16, DType.F16, DType.F64);
-  private static final List<String> RIVALS = List.of("Mkl", "PyTorch", "TensorFlowRandom", "Nd4jRandom", "CommonsRng", "JdkRandom", "CurandHost");
+  private static final List<String> RIVALS =
+      List.of("Mkl", "PyTorch", "TensorFlowRandom", "Nd4jRandom", "CommonsRng", "JdkRandom", "CurandHost");
   private static final int CORES = Runtime.getRuntime().availableProcessors();
 
   /// Seconds of one measured thing and of what took turns with it.
@@ -84,12 +85,14 @@ public final class Suite {
         case "--render" -> render = true;
         case "--only" -> only = Pattern.compile(value);
         case "--out" -> out = Path.of(value);
-        default -> throw new IllegalArgumentException(argument + ": not an argument; there are --quick, --only=PATTERN, --list, --out=FOLDER and --render");
+        default -> throw new IllegalArgumentException(
+            argument + ": not an argument; there are --quick, --only=PATTERN, --list, --out=FOLDER and --render");
       }
     }
   }
 
   public static void main(String[] arguments) throws IOException {
+    Locale.setDefault(Locale.ROOT);
     try {
       new Suite(arguments).run();
     } catch (PatternSyntaxException e) {
@@ -107,7 +110,8 @@ public final class Suite {
       write(Results.read(out.resolve("results.json")));
       return;
     }
-    List<Job> jobs = Stream.of(rivals(), fills(), inits(), whitening()).flatMap(List::stream).filter(job -> only.matcher(job.name).find()).toList();
+    List<Job> jobs = Stream.of(inits(), whitening(), rivals(), fills()).flatMap(List::stream)
+        .filter(job -> only.matcher(job.name).find()).toList();
     if (list) {
       jobs.forEach(job -> System.out.println(job.name));
       return;
@@ -153,7 +157,8 @@ public final class Suite {
   /// The large ones last: a run that is cut short has the others.
   private List<Job> fills() {
     List<Job> jobs = new ArrayList<>();
-    for (long elements : quick ? new long[] {SMALL, LARGE} : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING}) {
+    for (long elements : quick ? new long[] {SMALL, LARGE}
+        : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING}) {
       for (Law law : Law.values()) {
         for (DType dtype : quick || elements == EMBEDDING ? DTYPES.subList(0, 2) : DTYPES) {
           if (elements <= LARGE || elements == 12_288L * 49_152) {
@@ -169,7 +174,7 @@ public final class Suite {
   }
 
   private Job fill(Law law, DType dtype, long elements, int threads) {
-    int forks = quick || elements > LARGE ? 1 : 3;
+    int forks = elements == LARGE && !quick ? 3 : 1;
     return new Job("fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads, Results.OURS), () -> {
       List<Seconds> measured = new ArrayList<>();
       boolean busy = false;
@@ -179,8 +184,8 @@ public final class Suite {
         measured.add(fork);
       }
       Seconds median = median(measured);
-      return List.of(new Row("fill", Results.OURS, "", "", law.toString(), text(dtype), elements, threads, median.row, elements / median.row,
-          "fill", median.floor, median.share(), null, "nothing", forks, busy));
+      return List.of(new Row("fill", Results.OURS, "", "", law.toString(), text(dtype), elements, threads, median.row,
+          elements / median.row, "fill", median.floor, median.share(), null, "nothing", forks, busy));
     });
   }
 
@@ -209,7 +214,8 @@ public final class Suite {
   }
 
   private Job rival(String type, Rival rival, String setting, Law law, DType dtype, long elements, int threads) {
-    String name = "fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads, (rival.name() + " " + setting).strip());
+    String name = "fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads,
+        (rival.name() + " " + setting).strip());
     return new Job(name, () -> {
       Seconds fork = undisturbed(type, setting, law, dtype, elements, threads);
       return List.of(new Row("fill", rival.name(), rival.version(), setting, law.toString(), text(dtype), elements, threads, fork.rival,
@@ -282,8 +288,8 @@ public final class Suite {
           .warmupIterations(brief ? 20 : rows > 1_000_000 ? 0 : 1).measurementIterations(rows > 1_000_000 ? 1 : 3));
       double seconds = counter(result, "row");
       double floor = counter(result, "floor");
-      return List.of(new Row(name, Results.OURS, "", "", "", "f32", rows * features, CORES, seconds, rows * features / seconds, "bare OpenBLAS",
-          floor, floor / seconds, null, "its results", 1, false));
+      return List.of(new Row(name, Results.OURS, "", "", "", "f32", rows * features, CORES, seconds, rows * features / seconds,
+          "bare OpenBLAS", floor, floor / seconds, null, "its results", 1, false));
     }));
   }
 
@@ -296,8 +302,8 @@ public final class Suite {
     }
     return text.lines().map(line -> line.split(" ", 3)).map(line -> {
       double seconds = Double.parseDouble(line[1]);
-      return new Row("fit 50,000 x 3072", "numpy", line[2], line[0], "", "f32", 50_000L * 3072, CORES, seconds, 50_000L * 3072 / seconds, "", null,
-          null, null, "everything", 1, false);
+      return new Row("fit 50,000 x 3072", "numpy", line[2], line[0], "", "f32", 50_000L * 3072, CORES, seconds,
+          50_000L * 3072 / seconds, "", null, null, null, "everything", 1, false);
     }).toList();
   }
 
@@ -320,7 +326,8 @@ public final class Suite {
       for (int i = 0; i < 3; i++) {
         Path folder = out.resolve("init");
         delete(folder);
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m", "-XX:+UseSerialGC"));
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx256m", "-XX:+UseSerialGC"));
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "init", model, "--dtype", text(dtype),
             "--device", "cpu", "--out", folder.toString()));
@@ -335,8 +342,8 @@ public final class Suite {
         measured.add(new Seconds(seconds, written(elements * dtype.bytes()), 0));
       }
       Seconds median = median(measured);
-      return List.of(new Row(name, Results.OURS, "", "", "", text(dtype), elements, CORES, median.row, elements / median.row, "write and fsync",
-          median.floor, median.share(), null, "everything", measured.size(), false));
+      return List.of(new Row(name, Results.OURS, "", "", "", text(dtype), elements, CORES, median.row, elements / median.row,
+          "write and fsync", median.floor, median.share(), null, "everything", measured.size(), false));
     }));
   }
 
@@ -347,7 +354,8 @@ public final class Suite {
       block.put((byte) block.position());
     }
     long start = System.nanoTime();
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+    try (FileChannel channel = FileChannel.open(file,
+        StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
       for (long left = bytes; left > 0; ) {
         left -= channel.write(block.clear().limit((int) Math.min(left, block.capacity())));
       }
