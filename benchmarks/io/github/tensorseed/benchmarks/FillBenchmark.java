@@ -4,13 +4,14 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Distribution;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
-import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.cpu.CpuDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -23,26 +24,37 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/// Fills of touched memory, in turn with the floor: [MemorySegment#fill] of 256 MiB by as many threads.
+/// Fills of touched memory, in turn with the floor, [MemorySegment#fill] of 256 MiB by as many threads, and with a rival where one is
+/// named.
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @State(Scope.Benchmark)
 public class FillBenchmark {
   static final long FLOOR_BYTES = 256L << 20;
 
-  /// Elements of a row: tensors smaller than this are filled again and again.
+  /// Elements of one measurement: smaller tensors are filled again and again.
   static final long ELEMENTS = 64L << 20;
 
   private static final long WARM_UP_NANOS = 2_000_000_000L;
 
-  @Param({"uniform", "normal", "truncated_normal"})
-  String law = "";
+  /// Values of a rival that are looked at, of its first and of its last.
+  private static final int LOOKED_AT = 10_000;
 
-  @Param({"F32", "BF16", "F16", "F64"})
+  /// The class of the rival, or nothing.
+  @Param({""})
+  String rival = "";
+
+  @Param({""})
+  String setting = "";
+
+  @Param({"NORMAL"})
+  Law law = Law.NORMAL;
+
+  @Param({"F32"})
   DType dtype = DType.F32;
 
   @Param({"67108864"})
-  long tensor;
+  long elements;
 
   @Param({"1"})
   int threads;
@@ -56,50 +68,86 @@ public class FillBenchmark {
   public static class Nanos {
     public long row;
     public long floor;
+    public long rival;
   }
 
   @SuppressWarnings("NullAway.Init")
   private CpuDevice device;
 
   @SuppressWarnings("NullAway.Init")
-  private Distribution distribution;
-
-  @SuppressWarnings("NullAway.Init")
   private Tensor memory;
 
+  private @Nullable Rival other;
+
+  /// How often a tensor is filled in one measurement.
+  static long times(long elements) {
+    return Math.max(1, ELEMENTS / elements);
+  }
+
   @Setup
-  public void open() {
+  public void open() throws Exception {
     device = CpuDevice.open(threads);
-    memory = device.wrap(arena.allocate(tensor * dtype.bytes(), 64).fill((byte) 1), dtype, Slice.of(Shape.of(tensor)));
+    memory = device.allocate(dtype, Shape.of(elements));
     floor.fill((byte) 1);
-    distribution = switch (law) {
-      case "uniform" -> new Distribution.Uniform(-0.05, 0.05);
-      case "normal" -> new Distribution.Normal(0, 0.02);
-      case "truncated_normal" -> new Distribution.TruncatedNormal(0, 0.02, -0.04, 0.04);
-      default -> throw new IllegalArgumentException(law);
-    };
     // Until C2 has compiled everything; vectors come in only then.
+    warmUp(() -> device.fill(memory, law.weights(), RandomStream.of(1)));
+    if (!rival.isEmpty()) {
+      other = Objects.requireNonNull(Rival.named(rival), rival);
+      other.open(setting, law, dtype, Math.toIntExact(elements), threads);
+      warmUp(other::fill);
+      int count = (int) Math.min(elements, LOOKED_AT);
+      requireLaw(other, other.values(0, count));
+      requireLaw(other, other.values((int) elements - count, count));
+    }
+  }
+
+  private static void warmUp(Runnable fill) {
     for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
-      device.fill(memory, distribution, RandomStream.of(1));
+      fill.run();
+    }
+  }
+
+  /// Mean and standard deviation within six standard errors, and a step of bf16, of what the law has: who writes something else is no
+  /// rival.
+  private void requireLaw(Rival rival, double[] values) {
+    Distribution.Moments expected = rival.makes(law).moments();
+    double mean = Arrays.stream(values).average().orElseThrow();
+    double std = Math.sqrt(Arrays.stream(values).map(value -> (value - mean) * (value - mean)).average().orElseThrow());
+    double most = 6 / Math.sqrt(values.length) + 0x1p-8;
+    if (!(Math.abs(mean - expected.mean()) <= most * expected.std() && Math.abs(std / expected.std() - 1) <= most)) {
+      throw new IllegalStateException(rival.name() + " " + setting + ": mean " + mean + " and standard deviation " + std + " of "
+          + values.length + " values where " + rival.makes(law) + " has " + expected);
     }
   }
 
   @TearDown(Level.Trial)
   public void close() {
+    if (other != null) {
+      other.close();
+    }
+    memory.close();
     device.close();
     arena.close();
   }
 
   @Benchmark
   public void fill(Nanos nanos) {
+    long times = times(elements);
     long start = System.nanoTime();
     long part = FLOOR_BYTES / threads;
-    LongStream.range(0, threads).parallel().forEach(thread -> floor.asSlice(thread * part, part).fill((byte) start));
+    Rival.each(threads, thread -> floor.asSlice(thread * part, part).fill((byte) start));
     long middle = System.nanoTime();
-    for (long filled = 0; filled < ELEMENTS; filled += tensor) {
-      device.fill(memory, distribution, RandomStream.of(filled));
+    for (long i = 0; i < times; i++) {
+      device.fill(memory, law.weights(), RandomStream.of(i));
     }
+    long end = System.nanoTime();
     nanos.floor = middle - start;
-    nanos.row = System.nanoTime() - middle;
+    nanos.row = end - middle;
+    if (other != null) {
+      for (long i = 0; i < times; i++) {
+        other.fill();
+      }
+      nanos.rival = System.nanoTime() - end;
+    }
   }
 }

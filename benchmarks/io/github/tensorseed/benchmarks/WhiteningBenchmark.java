@@ -116,6 +116,41 @@ public class WhiteningBenchmark {
     nanos.row = System.nanoTime() - start;
   }
 
+  /// Eigenvalues and eigenvectors in F64 of the covariance of 4096 rows; the floor is the library's syevd of the same matrix.
+  @Benchmark
+  public void eigen(Nanos nanos, Symmetric symmetric) {
+    try (Tensor copy = allocate(DType.F64, features, features); Tensor values = allocate(DType.F64, features)) {
+      device.convert(symmetric.matrix, 1, copy);
+      long start = System.nanoTime();
+      BareBlas.syevd(copy, values);
+      nanos.floor = System.nanoTime() - start;
+      device.convert(symmetric.matrix, 1, copy);
+      start = System.nanoTime();
+      device.linearAlgebra().syevd(copy, values);
+      nanos.row = System.nanoTime() - start;
+    }
+  }
+
+  /// What is decomposed.
+  @State(Scope.Thread)
+  public static class Symmetric {
+    @SuppressWarnings("NullAway.Init")
+    private Tensor matrix;
+
+    @Setup
+    public void add(WhiteningBenchmark benchmark) {
+      try (Covariance covariance = Covariance.open(benchmark.device, benchmark.features, benchmark.precision)) {
+        benchmark.addAll(covariance);
+        matrix = covariance.matrix(1);
+      }
+    }
+
+    @TearDown
+    public void close() {
+      matrix.close();
+    }
+  }
+
   /// All rows whitened; the floor is one gemm in F32.
   @Benchmark
   public void apply(Nanos nanos, Fitted fitted) {

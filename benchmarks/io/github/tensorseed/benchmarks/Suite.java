@@ -1,0 +1,409 @@
+package io.github.tensorseed.benchmarks;
+
+import io.github.tensorseed.DType;
+import io.github.tensorseed.benchmarks.Results.Row;
+import io.github.tensorseed.cli.Main;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
+import org.openjdk.jmh.results.BenchmarkResult;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/// Measures everything, ours beside floors and rivals, and writes `results.json`, `table.md` and charts.
+///
+/// Arguments: `--quick`, five minutes; `--only=PATTERN`, the rows in whose name it is found; `--list`, their names; `--out=FOLDER`, else
+/// `target/benchmarks`; `--render`, table and charts again from the folder's `results.json`. Forks have the flags of this JVM.
+///
+/// The budget on two cores, in minutes: whitening, numpy, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our fills of
+/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s).
+public final class Suite {
+  /// Minutes. A run with slower forks leaves out what it has not begun.
+  private static final int LONGEST = 44;
+  private static final int LONGEST_QUICK = 5;
+
+  /// Bytes per second of the floor below which others use the machine. Such a fork is repeated, so often for a row and so often in all;
+  /// then the row is marked.
+  private static final double LEAST_FLOOR = 7e9;
+  private static final int MOST_REPEATS = 2;
+  private static final int MOST_REPEATS_IN_ALL = 20;
+
+  private static final long BIAS = 768;
+  private static final long SMALL = 1 << 16;
+  private static final long LARGE = FillBenchmark.ELEMENTS;
+  private static final long EMBEDDING = 128_256L * 16_384;
+  /// The first two are those of the largest tensor, for which two bytes or four are enough for 24 GiB, and of quick runs.
+  private static final List<DType> DTYPES = List.of(DType.F32, DType.BF16, DType.F16, DType.F64);
+  private static final List<String> RIVALS =
+      List.of("Mkl", "PyTorch", "TensorFlowRandom", "Nd4jRandom", "CommonsRng", "JdkRandom", "CurandHost");
+  private static final int CORES = Runtime.getRuntime().availableProcessors();
+
+  /// Seconds of one measured thing and of what took turns with it.
+  private record Seconds(double row, double floor, double rival) {
+    double share() {
+      return floor / (rival > 0 ? rival : row);
+    }
+  }
+
+  private interface Work {
+    List<Row> run() throws Exception;
+  }
+
+  private record Job(String name, Work work) {}
+
+  private boolean quick;
+  private boolean list;
+  private boolean render;
+  private Pattern only = Pattern.compile("");
+  private Path out = Path.of("target", "benchmarks");
+  private int repeats;
+
+  private Suite(String[] arguments) {
+    for (String argument : arguments) {
+      String value = argument.substring(argument.indexOf('=') + 1);
+      switch (argument.split("=", 2)[0]) {
+        case "--quick" -> quick = true;
+        case "--list" -> list = true;
+        case "--render" -> render = true;
+        case "--only" -> only = Pattern.compile(value);
+        case "--out" -> out = Path.of(value);
+        default -> throw new IllegalArgumentException(
+            argument + ": not an argument; there are --quick, --only=PATTERN, --list, --out=FOLDER and --render");
+      }
+    }
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    Locale.setDefault(Locale.ROOT);
+    try {
+      new Suite(arguments).run();
+    } catch (PatternSyntaxException e) {
+      System.err.println("--only: " + e.getMessage());
+      System.exit(2);
+    } catch (IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.exit(2);
+    }
+  }
+
+  private void run() throws IOException {
+    Files.createDirectories(out);
+    if (render) {
+      write(Results.read(out.resolve("results.json")));
+      return;
+    }
+    List<Job> jobs = Stream.of(inits(), whitening(), rivals(), fills()).flatMap(List::stream)
+        .filter(job -> only.matcher(job.name).find()).toList();
+    if (list) {
+      jobs.forEach(job -> System.out.println(job.name));
+      return;
+    }
+    if (jobs.isEmpty()) {
+      throw new IllegalArgumentException("--only=" + only + ": found in the name of no row; --list shows them");
+    }
+    Results results = new Results(Results.Machine.here(), new ArrayList<>());
+    long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(quick ? LONGEST_QUICK : LONGEST);
+    for (int i = 0; i < jobs.size(); i++) {
+      Job job = jobs.get(i);
+      if (System.nanoTime() > end) {
+        System.out.println("left out, for the time is over: " + jobs.subList(i, jobs.size()).stream().map(Job::name).toList());
+        break;
+      }
+      try {
+        for (Row row : job.work.run()) {
+          results.rows().add(row);
+          System.out.printf(Locale.ROOT, "%d/%d %s: %.4g s, %.3f G/s, share %s%s%s%n", i + 1, jobs.size(), job.name, row.seconds(),
+              row.elementsPerSecond() / 1e9, row.share() == null ? "-" : String.format(Locale.ROOT, "%.2f", row.share()),
+              row.oursSeconds() == null ? "" : String.format(Locale.ROOT, ", ours : rival %.2f", row.ratio()), row.busy() ? ", busy" : "");
+        }
+        results.write(out.resolve("results.json"));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      } catch (Exception e) {
+        System.out.println("left out: " + job.name + ": " + e.getMessage() + told());
+      }
+    }
+    write(results);
+  }
+
+  private void write(Results results) throws IOException {
+    Results.whole(out.resolve("table.md"), results.markdown());
+    System.out.print(results.markdown());
+    System.out.println("\n" + out.resolve("table.md"));
+    Charts.write(results, out).forEach(System.out::println);
+  }
+
+  // Fills
+
+  /// The large ones last: a run that is cut short has the others.
+  private List<Job> fills() {
+    List<Job> jobs = new ArrayList<>();
+    for (long elements : quick ? new long[] {SMALL, LARGE}
+        : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING}) {
+      for (Law law : Law.values()) {
+        for (DType dtype : quick || elements == EMBEDDING ? DTYPES.subList(0, 2) : DTYPES) {
+          if (elements <= LARGE || elements == 12_288L * 49_152) {
+            jobs.add(fill(law, dtype, elements, 1));
+          }
+          if (elements >= LARGE && CORES > 1) {
+            jobs.add(fill(law, dtype, elements, CORES));
+          }
+        }
+      }
+    }
+    return jobs;
+  }
+
+  private Job fill(Law law, DType dtype, long elements, int threads) {
+    int forks = elements == LARGE && !quick ? 3 : 1;
+    return new Job("fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads, Results.OURS), () -> {
+      List<Seconds> measured = new ArrayList<>();
+      boolean busy = false;
+      for (int i = 0; i < forks; i++) {
+        Seconds fork = undisturbed("", "", law, dtype, elements, threads);
+        busy |= tooSlow(fork, elements);
+        measured.add(fork);
+      }
+      Seconds median = median(measured);
+      return List.of(new Row("fill", Results.OURS, "", "", law.toString(), text(dtype), elements, threads, median.row,
+          elements / median.row, "fill", median.floor, median.share(), null, "nothing", forks, busy));
+    });
+  }
+
+  private List<Job> rivals() {
+    List<Job> jobs = new ArrayList<>();
+    for (String type : RIVALS) {
+      Rival rival = Rival.named(type);
+      if (rival == null || !rival.missing().isEmpty()) {
+        System.out.println("left out: " + (rival == null ? type + ": -Privals gets its library" : rival.name() + ": " + rival.missing()));
+      } else {
+        for (Law law : Law.values()) {
+          for (DType dtype : quick ? DTYPES.subList(0, 1) : DTYPES) {
+            for (String setting : rival.settings(law, dtype)) {
+              for (long elements : quick ? new long[] {LARGE} : new long[] {LARGE, SMALL}) {
+                boolean both = !quick && rival.threaded() && elements == LARGE && CORES > 1;
+                for (int threads : both ? new int[] {1, CORES} : new int[] {1}) {
+                  jobs.add(rival(type, rival, setting, law, dtype, elements, threads));
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    return jobs;
+  }
+
+  private Job rival(String type, Rival rival, String setting, Law law, DType dtype, long elements, int threads) {
+    String name = "fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads,
+        (rival.name() + " " + setting).strip());
+    return new Job(name, () -> {
+      Seconds fork = undisturbed(type, setting, law, dtype, elements, threads);
+      return List.of(new Row("fill", rival.name(), rival.version(), setting, law.toString(), text(dtype), elements, threads, fork.rival,
+          elements / fork.rival, "fill", fork.floor, fork.share(), fork.row, rival.allocates(), 1, tooSlow(fork, elements)));
+    });
+  }
+
+  private static String text(DType dtype) {
+    return dtype.name().toLowerCase(Locale.ROOT);
+  }
+
+  /// Whether the floor, for as many elements in binary32, says that others use the machine.
+  private static boolean tooSlow(Seconds seconds, long elements) {
+    return elements * 4. / seconds.floor < LEAST_FLOOR;
+  }
+
+  private Seconds undisturbed(String rival, String setting, Law law, DType dtype, long elements, int threads) throws RunnerException {
+    Seconds best = fork(rival, setting, law, dtype, elements, threads);
+    for (int i = 0; i < MOST_REPEATS && tooSlow(best, elements) && repeats < MOST_REPEATS_IN_ALL; i++) {
+      repeats++;
+      Seconds again = fork(rival, setting, law, dtype, elements, threads);
+      best = again.floor < best.floor ? again : best;
+    }
+    return best;
+  }
+
+  private Seconds fork(String rival, String setting, Law law, DType dtype, long elements, int threads) throws RunnerException {
+    int iterations = quick || elements > LARGE ? 3 : 6;
+    BenchmarkResult result = run(new OptionsBuilder().include(FillBenchmark.class.getName())
+        .param("rival", rival).param("setting", setting).param("law", law.name()).param("dtype", dtype.name())
+        .param("elements", String.valueOf(elements)).param("threads", String.valueOf(threads))
+        .warmupIterations(elements > LARGE ? 1 : iterations / 2).measurementIterations(iterations));
+    long times = FillBenchmark.times(elements);
+    return new Seconds(counter(result, "row") / times, counter(result, "floor") * 4 * elements / FillBenchmark.FLOOR_BYTES,
+        counter(result, "rival") / times);
+  }
+
+  // Whitening
+
+  private List<Job> whitening() {
+    List<Job> jobs = new ArrayList<>();
+    if (!quick) {
+      whitening(jobs, "fit 50,000 x 3072", "fit", 50_000, 3072, "MIXED");
+      whitening(jobs, "fit 50,000 x 3072, precision f32", "fit", 50_000, 3072, "F32");
+      whitening(jobs, "apply to 50,000 x 3072", "apply", 50_000, 3072, "MIXED");
+      whitening(jobs, "eigenvectors of 3072 x 3072", "eigen", 4096, 3072, "F64");
+    } else {
+      whitening(jobs, "fit 10,000 x 1024", "fit", 10_000, 1024, "MIXED");
+    }
+    whitening(jobs, "covariance of 10^4 x 512", "stream", 10_000, 512, "MIXED");
+    whitening(jobs, "covariance of 10^5 x 512", "stream", 100_000, 512, "MIXED");
+    if (!quick) {
+      whitening(jobs, "covariance of 10^6 x 512", "stream", 1_000_000, 512, "MIXED");
+      whitening(jobs, "covariance of 10^7 x 512", "stream", 10_000_000, 512, "MIXED");
+      jobs.add(new Job("numpy, fit 50,000 x 3072", Suite::numpy));
+      jobs.add(new Job("drift of covariances", () -> {
+        CovarianceDrift.print(100_000_000);
+        return List.of();
+      }));
+    }
+    return jobs;
+  }
+
+  private static void whitening(List<Job> jobs, String name, String method, long rows, long features, String precision) {
+    jobs.add(new Job(name, () -> {
+      boolean brief = rows * features < 100_000_000;
+      BenchmarkResult result = run(new OptionsBuilder().include(WhiteningBenchmark.class.getName() + "\\." + method + "$")
+          .param("rows", String.valueOf(rows)).param("features", String.valueOf(features)).param("precision", precision)
+          .param("threads", String.valueOf(CORES))
+          .warmupIterations(brief ? 20 : rows > 1_000_000 ? 0 : 1).measurementIterations(rows > 1_000_000 ? 1 : 3));
+      double seconds = counter(result, "row");
+      double floor = counter(result, "floor");
+      return List.of(new Row(name, Results.OURS, "", "", "", "f32", rows * features, CORES, seconds, rows * features / seconds,
+          "bare OpenBLAS", floor, floor / seconds, null, "its results", 1, false));
+    }));
+  }
+
+  private static List<Row> numpy() throws IOException, InterruptedException {
+    Process numpy = new ProcessBuilder("python3", Path.of("benchmarks", "whitening.py").toString(), "50000", "3072", String.valueOf(CORES))
+        .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    String text = new String(numpy.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (numpy.waitFor() != 0) {
+      throw new IOException("it needs a python3 with numpy");
+    }
+    return text.lines().map(line -> line.split(" ", 3)).map(line -> {
+      double seconds = Double.parseDouble(line[1]);
+      return new Row("fit 50,000 x 3072", "numpy", line[2], line[0], "", "f32", 50_000L * 3072, CORES, seconds,
+          50_000L * 3072 / seconds, "", null, null, null, "everything", 1, false);
+    }).toList();
+  }
+
+  // Whole models
+
+  private List<Job> inits() {
+    List<Job> jobs = new ArrayList<>();
+    init(jobs, "gpt2", DType.F32, 124_439_808L);
+    if (!quick) {
+      init(jobs, "llama-3.2-1b", DType.BF16, 1_235_814_400L);
+    }
+    return jobs;
+  }
+
+  /// The command in a process of its own, start included; the floor is writing as many bytes and waiting until the disk has them.
+  private void init(List<Job> jobs, String model, DType dtype, long elements) {
+    String name = "init %s --dtype %s".formatted(model, text(dtype));
+    jobs.add(new Job(name, () -> {
+      List<Seconds> measured = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        Path folder = out.resolve("init");
+        delete(folder);
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx256m", "-XX:+UseSerialGC"));
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "init", model, "--dtype", text(dtype),
+            "--device", "cpu", "--out", folder.toString()));
+        long start = System.nanoTime();
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        int code = process.waitFor();
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        if (code != 0) {
+          throw new IOException("exit code " + code);
+        }
+        delete(folder);
+        measured.add(new Seconds(seconds, written(elements * dtype.bytes()), 0));
+      }
+      Seconds median = median(measured);
+      return List.of(new Row(name, Results.OURS, "", "", "", text(dtype), elements, CORES, median.row, elements / median.row,
+          "write and fsync", median.floor, median.share(), null, "everything", measured.size(), false));
+    }));
+  }
+
+  private double written(long bytes) throws IOException {
+    Path file = out.resolve("floor");
+    ByteBuffer block = ByteBuffer.allocateDirect(1 << 20);
+    while (block.hasRemaining()) {
+      block.put((byte) block.position());
+    }
+    long start = System.nanoTime();
+    try (FileChannel channel = FileChannel.open(file,
+        StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+      for (long left = bytes; left > 0; ) {
+        left -= channel.write(block.clear().limit((int) Math.min(left, block.capacity())));
+      }
+      channel.force(true);
+    }
+    double seconds = (System.nanoTime() - start) * 1e-9;
+    Files.delete(file);
+    return seconds;
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (Files.exists(folder)) {
+      try (Stream<Path> all = Files.walk(folder)) {
+        all.sorted(Comparator.reverseOrder()).forEach(path -> {
+          try {
+            Files.delete(path);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+      }
+    }
+  }
+
+  // JMH
+
+  /// One fork; what it prints is in `target/benchmarks/fork.log`.
+  private static BenchmarkResult run(ChainedOptionsBuilder options) throws RunnerException {
+    return new Runner(options.forks(1).shouldFailOnError(true).output(Path.of("target", "benchmarks", "fork.log").toString()).build())
+        .runSingle().getBenchmarkResults().iterator().next();
+  }
+
+  /// What the last fork complained of.
+  private static String told() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("target", "benchmarks", "fork.log"))) {
+      return lines.filter(line -> line.matches("[\\w.]+(Exception|Error)\\b.*")).findFirst().map(line -> ": " + line).orElse("");
+    }
+  }
+
+  /// The median of an iteration's counter, nanoseconds, in seconds.
+  private static double counter(BenchmarkResult result, String counter) {
+    double[] nanos = result.getIterationResults().stream()
+        .mapToDouble((IterationResult iteration) -> Objects.requireNonNull(iteration.getSecondaryResults().get(counter)).getScore())
+        .sorted().toArray();
+    return nanos[nanos.length / 2] * 1e-9;
+  }
+
+  private static Seconds median(List<Seconds> measured) {
+    return measured.stream().sorted(Comparator.comparingDouble(Seconds::share)).toList().get(measured.size() / 2);
+  }
+}
