@@ -91,8 +91,8 @@ record FillSpeed(long elements, int samples, double seconds, double zerosSeconds
 
   /// Nanoseconds of one fill: of the fastest of a few, should one be interrupted.
   private static long once(Work fill, Tensor tensor, long enough, MemorySegment waited) {
-    long least = Long.MAX_VALUE;
-    for (int i = 0; i < LEAST_SAMPLES && least > enough; i++) {
+    long least = fill.time(tensor, 1, waited);
+    for (int i = 1; i < LEAST_SAMPLES && least > enough; i++) {
       least = Math.min(least, fill.time(tensor, 1, waited));
     }
     return least;
