@@ -39,9 +39,6 @@ public final class CpuDevice implements Device {
   /// Elements of two tensors that one thread takes.
   private static final long PART = 1 << 14;
 
-  /// Vectors like their memory on cache lines.
-  private static final long ALIGNMENT = 64;
-
   /// What this JVM runs, chosen at the first use.
   private static final class Engine {
     static final @Nullable String SLOWDOWN = slowdown();
@@ -300,7 +297,7 @@ public final class CpuDevice implements Device {
     }
     long grain = Math.min(count, 1 << 13);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment piece = arena.allocate(grain * dtype.bytes(), ALIGNMENT);
+      MemorySegment piece = arena.allocate(grain * dtype.bytes(), Malloc.ALIGNMENT);
       for (long from = 0; from < count; from += grain) {
         long length = Math.min(grain, count - from);
         kernels.fill(law, dtype, key, start + from, length, piece);

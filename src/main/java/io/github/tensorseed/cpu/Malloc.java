@@ -14,7 +14,9 @@ import org.jspecify.annotations.Nullable;
 /// Memory of an arena, aligned to cache lines, with anything in it. The pages of large pieces come into being when they are written first, by
 /// all the threads that do it; an arena by itself writes zeros to them, on one thread.
 final class Malloc {
-  private static final long ALIGNMENT = 64;
+  /// Vectors like their memory on cache lines.
+  static final long ALIGNMENT = 64;
+
   /// Below this, zeros cost nothing.
   private static final long LARGE = 1 << 20;
 
