@@ -104,6 +104,12 @@ final class CompareCommand implements Callable<Integer> {
 
     /// As in `the variance of layer 50 is 0.97 of layer 1's, the gradient's of layer 1 1.02 of layer 50's`.
     String text() {
+      for (int i = 0; i < layers.size(); i++) {
+        double variance = layers.get(i).variance();
+        if (variance == 0 || !Double.isFinite(variance)) {
+          return (variance == 0 ? "no signal is left in layer " : "the signal overflows F32 in layer ") + (i + 1);
+        }
+      }
       return "the variance of layer %1$d is %2$s of layer 1's, the gradient's of layer 1 is %3$s of layer %1$d's".formatted(layers.size(),
           Units.rough(forward), Units.rough(backward));
     }
@@ -151,15 +157,14 @@ final class CompareCommand implements Callable<Integer> {
       for (int i = 0; i < inits.size(); i++) {
         requireWeights(network, initializers.get(i), inits.get(i), features);
       }
-      long bytes = 2L * depth * input.shape().extent(0) * width * Float.BYTES;
       List<Measured> measured = new ArrayList<>();
       for (Initializer initializer : initializers) {
-        measured.add(measure(network, initializer, input, stream, bytes));
+        measured.add(measure(network, initializer, input, stream));
       }
       Initializer found = null;
       if (auto) {
-        found = found(network, input, stream, bytes);
-        measured.add(measure(network, found, input, stream, bytes));
+        found = found(network, input, stream);
+        measured.add(measure(network, found, input, stream));
       }
       Measured nearest = measured.stream().min(Comparator.comparingDouble(Measured::drift)).orElseThrow();
       report = new Report(depth, width, activation.toString(), input.shape().extent(0), features, data, stream.key(), opened.name(),
@@ -186,15 +191,21 @@ final class CompareCommand implements Callable<Integer> {
     }
   }
 
-  private static Measured measure(Propagation network, Initializer initializer, Tensor input, RandomStream stream, long bytes) {
-    try (Progress progress = new Progress(initializer.toString(), bytes)) {
+  private static Measured measure(Propagation network, Initializer initializer, Tensor input, RandomStream stream) {
+    try (Progress progress = new Progress(initializer.toString(), bytes(network, input.shape().extent(0)))) {
       return Measured.of(initializer.toString(), network.measure(input, initializer, stream, progress));
     }
   }
 
+  /// What the progress of one measurement is told in all.
+  private static long bytes(Propagation network, long rows) {
+    return 2L * network.depth() * rows * network.width() * Float.BYTES;
+  }
+
   /// What --auto searches, with as many digits as are printed.
-  private static Initializer found(Propagation network, Tensor input, RandomStream stream, long bytes) {
-    try (Progress progress = new Progress("auto", Propagation.TRIALS * bytes)) {
+  private static Initializer found(Propagation network, Tensor input, RandomStream stream) {
+    long rows = Math.min(input.shape().extent(0), Propagation.TRIAL_ROWS);
+    try (Progress progress = new Progress("auto", Propagation.TRIALS * bytes(network, rows))) {
       return Expression.parse("variance_scaling(" + Units.number(network.scale(input, stream, progress)) + ", in, normal)");
     }
   }

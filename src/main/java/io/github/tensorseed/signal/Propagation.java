@@ -41,6 +41,9 @@ public record Propagation(int depth, int width, Nonlinearity f) {
   /// How many scales [#scale] tries at most.
   public static final int TRIALS = 40;
 
+  /// Rows that [#scale] looks at: behind many layers one row tells what another does.
+  public static final long TRIAL_ROWS = 256;
+
   private static final double LEAST = 0.01;
   private static final double MOST = 1000;
 
@@ -167,14 +170,18 @@ public record Propagation(int depth, int width, Nonlinearity f) {
   /// of the same ratio of gradients, so that what one way loses the other does not. Both grow with the scale, and so where F32 overflows
   /// the scale was too large, where it underflows too small.
   ///
-  /// - Precision: the product of both ratios is within 1 % of 1, or the scale within 1e-7 of where the product passes through 1.
+  /// - Precision: with the first [#TRIAL_ROWS] the product of both ratios is within 1 % of 1, or the scale within 1e-7 of where the product passes
+  ///   through 1.
   ///
-  /// @param progress as of [#measure], for each scale that is tried, [#TRIALS] at most
+  /// @param progress as of [#measure] of so many rows, for each scale that is tried, [#TRIALS] at most
   /// @throws IllegalArgumentException as [#measure], and if there is one layer only
   /// @throws IllegalStateException if no scale from 0.01 to 1000 does
   public double scale(Tensor rows, RandomStream stream, LongConsumer progress) {
     if (depth < 2) {
       throw new IllegalArgumentException("depth " + depth + ": a scale is looked for by what 2 layers or more do");
+    }
+    if (rows.shape().rank() == 2 && rows.shape().extent(0) > TRIAL_ROWS) {
+      return scale(rows.view(0, Shape.of(TRIAL_ROWS, rows.shape().extent(1))), stream, progress);
     }
     double low = Math.log(LEAST);
     double high = Math.log(MOST);
