@@ -110,8 +110,13 @@ final class CompareCommand implements Callable<Integer> {
           return (variance == 0 ? "no signal is left in layer " : "the signal overflows F32 in layer ") + (i + 1);
         }
       }
-      return "the variance of layer %1$d is %2$s of layer 1's, the gradient's of layer 1 is %3$s of layer %1$d's".formatted(layers.size(),
-          Units.rough(forward), Units.rough(backward));
+      return "the variance of layer %1$d is %2$s of layer 1's, the gradient's of layer 1 is %3$s of layer %1$d's%4$s".formatted(layers.size(),
+          Units.rough(forward), Units.rough(backward),
+          drift > KEPT && isKept(forward) && isKept(backward) ? ", in between one is a factor of " + Units.rough(drift) + " away" : "");
+    }
+
+    private static boolean isKept(double ratio) {
+      return ratio <= KEPT && ratio >= 1 / KEPT;
     }
   }
 
