@@ -125,6 +125,7 @@ final class Charts {
   /// 64 Mi values on GPUs beside a memset of the same memory; none of an emulated one.
   private static CategoryChart gpus(Results results) {
     CategoryChart chart = categories("64 Mi values on a GPU beside a memset of the same memory", "share of the memory's rate");
+    chart.getStyler().setLegendPosition(LegendPosition.OutsideE); // over bars of four makers there is no room
     Map<String, Map<String, Double>> series = new LinkedHashMap<>();
     List<String> names = new ArrayList<>();
     for (GpuRow row : results.gpuRows()) {

@@ -42,7 +42,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
 ///
 /// The budget on two cores, in minutes: whitening, numpy, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our fills of
-/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s).
+/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 3 (168 rows of 1 s).
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
