@@ -1,5 +1,7 @@
 package io.github.tensorseed.benchmarks;
 
+import io.github.tensorseed.benchmarks.Results.GpuRow;
+import io.github.tensorseed.benchmarks.Results.GpuSpeed;
 import io.github.tensorseed.benchmarks.Results.Row;
 import java.awt.BasicStroke;
 import java.awt.Color;
@@ -55,6 +57,10 @@ final class Charts {
     CategoryChart shares = shares(results);
     if (!shares.getSeriesMap().isEmpty()) {
       written.addAll(save(shares, folder.resolve("share-of-floor")));
+    }
+    CategoryChart gpus = gpus(results);
+    if (!gpus.getSeriesMap().isEmpty()) {
+      written.addAll(save(gpus, folder.resolve("gpu-share-of-memory-rate")));
     }
     return written;
   }
@@ -113,6 +119,26 @@ final class Charts {
           .filter(row -> row.threads() == threads && (row.law() + " " + row.dtype()).equals(name))
           .map(Row::share).findFirst().orElse(0.)).toList());
     }
+    return chart;
+  }
+
+  /// 64 Mi values on GPUs beside a memset of the same memory; none of an emulated one.
+  private static CategoryChart gpus(Results results) {
+    CategoryChart chart = categories("64 Mi values on a GPU beside a memset of the same memory", "share of the memory's rate");
+    chart.getStyler().setLegendPosition(LegendPosition.OutsideE); // over bars of four makers there is no room
+    Map<String, Map<String, Double>> series = new LinkedHashMap<>();
+    List<String> names = new ArrayList<>();
+    for (GpuRow row : results.gpuRows()) {
+      GpuSpeed speed = row.speed();
+      if (speed != null && row.elements() == FillBenchmark.ELEMENTS) {
+        String name = row.law() + " " + row.dtype();
+        if (!names.contains(name)) {
+          names.add(name);
+        }
+        series.computeIfAbsent(row.device() + ", " + row.who(), _ -> new LinkedHashMap<>()).put(name, speed.shareOfMemoryRate());
+      }
+    }
+    series.forEach((name, shares) -> chart.addSeries(name, names, names.stream().map(one -> shares.getOrDefault(one, 0.)).toList()));
     return chart;
   }
 

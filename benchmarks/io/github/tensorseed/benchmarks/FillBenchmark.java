@@ -38,7 +38,7 @@ public class FillBenchmark {
   private static final long WARM_UP_NANOS = 2_000_000_000L;
 
   /// Values of a rival that are looked at, of its first and of its last.
-  private static final int LOOKED_AT = 10_000;
+  static final int LOOKED_AT = 10_000;
 
   /// The class of the rival, or nothing.
   @Param({""})
@@ -96,8 +96,9 @@ public class FillBenchmark {
       other.open(setting, law, dtype, Math.toIntExact(elements), threads);
       warmUp(other::fill);
       int count = (int) Math.min(elements, LOOKED_AT);
-      requireLaw(other, other.values(0, count));
-      requireLaw(other, other.values((int) elements - count, count));
+      String who = other.name() + " " + setting;
+      requireLaw(who, other.makes(law), other.values(0, count));
+      requireLaw(who, other.makes(law), other.values((int) elements - count, count));
     }
   }
 
@@ -109,14 +110,14 @@ public class FillBenchmark {
 
   /// Mean and standard deviation within six standard errors, and a step of bf16, of what the law has: who writes something else is no
   /// rival.
-  private void requireLaw(Rival rival, double[] values) {
-    Distribution.Moments expected = rival.makes(law).moments();
+  static void requireLaw(String who, Distribution law, double[] values) {
+    Distribution.Moments expected = law.moments();
     double mean = Arrays.stream(values).average().orElseThrow();
     double std = Math.sqrt(Arrays.stream(values).map(value -> (value - mean) * (value - mean)).average().orElseThrow());
     double most = 6 / Math.sqrt(values.length) + 0x1p-8;
     if (!(Math.abs(mean - expected.mean()) <= most * expected.std() && Math.abs(std / expected.std() - 1) <= most)) {
-      throw new IllegalStateException(rival.name() + " " + setting + ": mean " + mean + " and standard deviation " + std + " of "
-          + values.length + " values where " + rival.makes(law) + " has " + expected);
+      throw new IllegalStateException(who + ": mean " + mean + " and standard deviation " + std + " of " + values.length
+          + " values where " + law + " has " + expected);
     }
   }
 

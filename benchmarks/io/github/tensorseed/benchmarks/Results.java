@@ -4,15 +4,18 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.tensorseed.DType;
 import io.github.tensorseed.cpu.CpuDevice;
+import io.github.tensorseed.cuda.Gpu;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -20,16 +23,28 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// What a run of the suite measured, and on what.
-public record Results(Machine machine, List<Row> rows) {
+public record Results(Machine machine, List<Row> rows, List<GpuRow> gpuRows) {
   static final String OURS = "tensorseed";
 
   private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
 
+  /// Files of before there were such rows have none.
+  public Results {
+    gpuRows = Objects.requireNonNullElse(gpuRows, List.of());
+  }
+
   /// What was measured on.
   ///
   /// @param vectors what our kernels are run by
-  public record Machine(String cpu, int cores, String caches, String memory, String kernel, String jdk, String vectors, String date) {
-    static Machine here() throws IOException {
+  /// @param gpus what their driver says of those that have rows
+  public record Machine(String cpu, int cores, String caches, String memory, String kernel, String jdk, String vectors, String date,
+      List<Gpu> gpus) {
+
+    public Machine {
+      gpus = Objects.requireNonNullElse(gpus, List.of());
+    }
+
+    static Machine here(List<Gpu> gpus) throws IOException {
       var caches = new TreeMap<String, String>();
       Path folder = Path.of("/sys/devices/system/cpu/cpu0/cache");
       if (Files.isDirectory(folder)) {
@@ -49,7 +64,7 @@ public record Results(Machine machine, List<Row> rows) {
           String.join(", ", caches.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList()),
           line("/proc/meminfo", "MemTotal"), System.getProperty("os.name") + " " + System.getProperty("os.version"),
           System.getProperty("java.vm.name") + " " + Runtime.version(), CpuDevice.engine(),
-          Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+          Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(), List.copyOf(gpus));
     }
 
     private static String line(String file, String key) throws IOException {
@@ -97,6 +112,30 @@ public record Results(Machine machine, List<Row> rows) {
     }
   }
 
+  /// A fill of a GPU's memory.
+  ///
+  /// @param emulated whether the driver only plays a GPU; then the values have been looked at, and nothing else
+  /// @param speed null where it is emulated
+  public record GpuRow(String device, boolean emulated, String by, String version, String setting, String law, String dtype, long elements,
+      @Nullable GpuSpeed speed) {
+
+    String who() {
+      return setting.isEmpty() ? by : by + ", " + setting;
+    }
+  }
+
+  /// Medians of samples, each of many fills and one wait.
+  ///
+  /// @param seconds of one fill
+  /// @param memsetSeconds of the driver's memset of the same memory, in turn with the fills
+  /// @param shareOfMemoryRate the memset's seconds by the fill's: a memset is as fast as the GPU's memory
+  public record GpuSpeed(double seconds, double elementsPerSecond, double bytesPerSecond, double memsetSeconds, double shareOfMemoryRate,
+      int samples) {
+    static GpuSpeed of(long elements, long bytes, double seconds, double memsetSeconds, int samples) {
+      return new GpuSpeed(seconds, elements / seconds, bytes / seconds, memsetSeconds, memsetSeconds / seconds, samples);
+    }
+  }
+
   static Results read(Path file) throws IOException {
     return JSON.readValue(file.toFile(), Results.class);
   }
@@ -118,12 +157,15 @@ public record Results(Machine machine, List<Row> rows) {
     var text = new StringBuilder();
     text.append("%s; %d cores; %s; %s; %s; %s; %s; %s\n".formatted(machine.cpu, machine.cores, machine.caches, machine.memory,
         machine.kernel, machine.jdk, machine.vectors, machine.date));
+    machine.gpus.forEach(gpu -> text.append("%n%s: %s, %.1f GB, compute capability %s, driver for CUDA %s%n".formatted(gpu.device(),
+        gpu.name(), gpu.memory() * 1e-9, gpu.computeCapability(), gpu.driver())));
     table(text, "Fills beside other libraries: how many times as fast ours are, in turn in one process",
         "ours : rival | law | dtype | elements | threads | rival | version | rival, G/s | ours, G/s | share of a fill | allocates",
         row -> row.isFill() && !row.isOurs(),
         row -> "**%.2f**%s | %s | %s | %s | %d | %s | %s | %.3f | %.3f | %.2f | %s".formatted(row.ratio(), row.mark(), row.law,
             row.dtype, count(row.elements), row.threads, row.who(), row.version, row.elementsPerSecond / 1e9,
             row.elementsPerSecond * row.ratio() / 1e9, row.share, row.allocates));
+    gpuTable(text);
     table(text, "Our fills: share of the elements per second of a fill of memory with one binary32",
         "share | law | dtype | elements | threads | G elements/s | GB/s | seconds", row -> row.isFill() && row.isOurs(),
         row -> "**%.2f**%s | %s | %s | %s | %d | %.3f | %.2f | %.3g".formatted(row.share, row.mark(), row.law, row.dtype,
@@ -136,12 +178,33 @@ public record Results(Machine machine, List<Row> rows) {
     return text.toString();
   }
 
+  private void gpuTable(StringBuilder text) {
+    List<String> lines = new ArrayList<>();
+    for (GpuRow row : gpuRows) {
+      GpuSpeed speed = row.speed;
+      if (speed != null) {
+        lines.add("**%.2f** | %s | %s | %s | %s | %s | %s | %.2f | %.1f | %.3g | %.3g".formatted(speed.shareOfMemoryRate, row.device,
+            row.law, row.dtype, count(row.elements), row.who(), row.version, speed.elementsPerSecond / 1e9, speed.bytesPerSecond / 1e9,
+            speed.seconds, speed.memsetSeconds));
+      }
+    }
+    table(text, "Fills on a GPU: share of the rate of its memory, which is that of a memset of the same memory",
+        "share | device | law | dtype | elements | by | version | G elements/s | GB/s | seconds | memset, seconds", lines);
+    long emulated = gpuRows.stream().filter(GpuRow::emulated).count();
+    if (emulated > 0) {
+      text.append("\n%d fills by an emulated driver had the right values. It is no GPU, and was not timed.\n".formatted(emulated));
+    }
+  }
+
   private void table(StringBuilder text, String title, String columns, Predicate<Row> which, Function<Row, String> line) {
-    List<Row> chosen = rows.stream().filter(which).toList();
-    if (!chosen.isEmpty()) {
+    table(text, title, columns, rows.stream().filter(which).map(line).toList());
+  }
+
+  private static void table(StringBuilder text, String title, String columns, List<String> lines) {
+    if (!lines.isEmpty()) {
       text.append("\n## ").append(title).append("\n\n| ").append(columns).append(" |\n|")
           .append("---|".repeat(columns.split("\\|", -1).length)).append('\n');
-      chosen.forEach(row -> text.append("| ").append(line.apply(row)).append(" |\n"));
+      lines.forEach(line -> text.append("| ").append(line).append(" |\n"));
     }
   }
 

@@ -1,8 +1,14 @@
 package io.github.tensorseed.benchmarks;
 
 import io.github.tensorseed.DType;
+import io.github.tensorseed.DeviceException;
+import io.github.tensorseed.DeviceMemoryException;
+import io.github.tensorseed.benchmarks.Results.GpuRow;
+import io.github.tensorseed.benchmarks.Results.GpuSpeed;
 import io.github.tensorseed.benchmarks.Results.Row;
 import io.github.tensorseed.cli.Main;
+import io.github.tensorseed.cuda.Gpu;
+import io.github.tensorseed.device.Devices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
@@ -33,8 +39,10 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /// Arguments: `--quick`, five minutes; `--only=PATTERN`, the rows in whose name it is found; `--list`, their names; `--out=FOLDER`, else
 /// `target/benchmarks`; `--render`, table and charts again from the folder's `results.json`. Forks have the flags of this JVM.
 ///
+/// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
+///
 /// The budget on two cores, in minutes: whitening, numpy, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our fills of
-/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s).
+/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 3 (168 rows of 1 s).
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
@@ -50,6 +58,8 @@ public final class Suite {
   private static final long SMALL = 1 << 16;
   private static final long LARGE = FillBenchmark.ELEMENTS;
   private static final long EMBEDDING = 128_256L * 16_384;
+  /// Of an emulated GPU, which is slow and has few values to show: two sizes of which every value is looked at.
+  private static final long[] TOYS = {BIAS, 1 << 14};
   /// The first two are those of the largest tensor, for which two bytes or four are enough for 24 GiB, and of quick runs.
   private static final List<DType> DTYPES = List.of(DType.F32, DType.BF16, DType.F16, DType.F64);
   private static final List<String> RIVALS =
@@ -75,6 +85,9 @@ public final class Suite {
   private Pattern only = Pattern.compile("");
   private Path out = Path.of("target", "benchmarks");
   private int repeats;
+  private final List<Gpu> gpus = new ArrayList<>();
+  private final List<GpuRow> gpuRows = new ArrayList<>();
+  private boolean gpuFailed;
 
   private Suite(String[] arguments) {
     for (String argument : arguments) {
@@ -94,7 +107,11 @@ public final class Suite {
   public static void main(String[] arguments) throws IOException {
     Locale.setDefault(Locale.ROOT);
     try {
-      new Suite(arguments).run();
+      Suite suite = new Suite(arguments);
+      suite.run();
+      if (suite.gpuFailed) {
+        System.exit(1);
+      }
     } catch (PatternSyntaxException e) {
       System.err.println("--only: " + e.getMessage());
       System.exit(2);
@@ -110,7 +127,7 @@ public final class Suite {
       write(Results.read(out.resolve("results.json")));
       return;
     }
-    List<Job> jobs = Stream.of(inits(), whitening(), rivals(), fills()).flatMap(List::stream)
+    List<Job> jobs = Stream.of(inits(), whitening(), gpuFills(), rivals(), fills()).flatMap(List::stream)
         .filter(job -> only.matcher(job.name).find()).toList();
     if (list) {
       jobs.forEach(job -> System.out.println(job.name));
@@ -119,7 +136,7 @@ public final class Suite {
     if (jobs.isEmpty()) {
       throw new IllegalArgumentException("--only=" + only + ": found in the name of no row; --list shows them");
     }
-    Results results = new Results(Results.Machine.here(), new ArrayList<>());
+    Results results = new Results(Results.Machine.here(gpus), new ArrayList<>(), gpuRows);
     long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(quick ? LONGEST_QUICK : LONGEST);
     for (int i = 0; i < jobs.size(); i++) {
       Job job = jobs.get(i);
@@ -157,8 +174,7 @@ public final class Suite {
   /// The large ones last: a run that is cut short has the others.
   private List<Job> fills() {
     List<Job> jobs = new ArrayList<>();
-    for (long elements : quick ? new long[] {SMALL, LARGE}
-        : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING}) {
+    for (long elements : sizes()) {
       for (Law law : Law.values()) {
         for (DType dtype : quick || elements == EMBEDDING ? DTYPES.subList(0, 2) : DTYPES) {
           if (elements <= LARGE || elements == 12_288L * 49_152) {
@@ -171,6 +187,10 @@ public final class Suite {
       }
     }
     return jobs;
+  }
+
+  private long[] sizes() {
+    return quick ? new long[] {SMALL, LARGE} : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING};
   }
 
   private Job fill(Law law, DType dtype, long elements, int threads) {
@@ -223,7 +243,7 @@ public final class Suite {
     });
   }
 
-  private static String text(DType dtype) {
+  static String text(DType dtype) {
     return dtype.name().toLowerCase(Locale.ROOT);
   }
 
@@ -251,6 +271,62 @@ public final class Suite {
     long times = FillBenchmark.times(elements);
     return new Seconds(counter(result, "row") / times, counter(result, "floor") * 4 * elements / FillBenchmark.FLOOR_BYTES,
         counter(result, "rival") / times);
+  }
+
+  // Fills on GPUs
+
+  private List<Job> gpuFills() {
+    List<Job> jobs = new ArrayList<>();
+    for (Devices.Diagnosis found : Devices.list()) {
+      Gpu gpu = found.gpu();
+      if (gpu != null && found.usable()) {
+        gpus.add(gpu);
+        for (GpuFill fill : GpuFill.values()) {
+          String missing = fill.missing();
+          if (missing.isEmpty()) {
+            gpuFills(jobs, gpu, fill);
+          } else {
+            System.out.println("left out: " + (fill.by + " " + fill.setting).strip() + " on " + gpu.device() + ": " + missing);
+          }
+        }
+      } else if (!found.usable()) {
+        System.out.println("left out: fills on " + found.device() + ": " + found.details());
+      }
+    }
+    return jobs;
+  }
+
+  private void gpuFills(List<Job> jobs, Gpu gpu, GpuFill fill) {
+    for (long elements : GpuFill.isEmulated(gpu) ? TOYS : sizes()) {
+      for (Law law : Law.values()) {
+        for (DType dtype : quick ? DTYPES.subList(0, 2) : DTYPES) {
+          if (fill.makes(law, dtype)) {
+            String name = "fill %s %s %s %s %s".formatted(law, text(dtype), Results.count(elements), gpu.device(),
+                (fill.by + " " + fill.setting).strip());
+            jobs.add(new Job(name, () -> {
+              gpuFill(name, gpu, fill, law, dtype, elements);
+              return List.of();
+            }));
+          }
+        }
+      }
+    }
+  }
+
+  private void gpuFill(String name, Gpu gpu, GpuFill fill, Law law, DType dtype, long elements) {
+    try {
+      GpuRow row = fill.measure(gpu, law, dtype, elements);
+      gpuRows.add(row);
+      GpuSpeed speed = row.speed();
+      System.out.println(name + ": " + (speed == null ? "the right values, by an emulated driver"
+          : "%.4g s, %.3f G/s, share of the memory's rate %.2f".formatted(
+              speed.seconds(), speed.elementsPerSecond() / 1e9, speed.shareOfMemoryRate())));
+    } catch (DeviceMemoryException e) {
+      System.out.println("left out: " + name + ": " + e.getMessage());
+    } catch (DeviceException | IllegalStateException e) {
+      gpuFailed = true;
+      System.out.println("failed: " + name + ": " + e.getMessage());
+    }
   }
 
   // Whitening
