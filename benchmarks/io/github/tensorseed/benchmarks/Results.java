@@ -170,11 +170,11 @@ public record Results(Machine machine, List<Row> rows, List<GpuRow> gpuRows) {
         "share | law | dtype | elements | threads | G elements/s | GB/s | seconds", row -> row.isFill() && row.isOurs(),
         row -> "**%.2f**%s | %s | %s | %s | %d | %.3f | %.2f | %.3g".formatted(row.share, row.mark(), row.law, row.dtype,
             count(row.elements), row.threads, row.elementsPerSecond / 1e9, row.elementsPerSecond / 1e9 * bytes(row), row.seconds));
-    table(text, "The rest: the floor's seconds by ours",
-        "share | what | by | threads | seconds | floor | floor, seconds", row -> !row.isFill(),
-        row -> "%s%s | %s | %s | %d | %.3f | %s | %s".formatted(row.share == null ? "" : "**%.2f**".formatted(row.share),
-            row.mark(), row.what, row.who(), row.threads, row.seconds, row.floor,
-            row.floorSeconds == null ? "" : "%.3f".formatted(row.floorSeconds)));
+    table(text, "The rest: the floor's seconds by ours, and how many times as fast as a rival ours is, in turn in one process",
+        "share | ours : rival | what | by | threads | seconds | floor | floor, seconds", row -> !row.isFill(),
+        row -> "%s%s | %s | %s | %s | %d | %.3f | %s | %s".formatted(row.share == null ? "" : "**%.2f**".formatted(row.share),
+            row.mark(), row.oursSeconds == null ? "" : "**%.2f**".formatted(row.ratio()), row.what, row.who(), row.threads, row.seconds,
+            row.floor, row.floorSeconds == null ? "" : "%.3f".formatted(row.floorSeconds)));
     return text.toString();
   }
 

@@ -41,8 +41,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 ///
 /// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
 ///
-/// The budget on two cores, in minutes: whitening, numpy, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our fills of
-/// 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 3 (168 rows of 1 s).
+/// The budget on two cores, in minutes: whitening, numpy, Spark, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our
+/// fills of 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 3 (168 rows of 1 s).
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
@@ -64,6 +64,8 @@ public final class Suite {
   private static final List<DType> DTYPES = List.of(DType.F32, DType.BF16, DType.F16, DType.F64);
   private static final List<String> RIVALS =
       List.of("Mkl", "PyTorch", "TensorFlowRandom", "Nd4jRandom", "CommonsRng", "JdkRandom", "CurandHost");
+  /// Not there where its profile is off.
+  private static final String SPARK = "SparkCovariance";
   private static final int CORES = Runtime.getRuntime().availableProcessors();
 
   /// Seconds of one measured thing and of what took turns with it.
@@ -341,6 +343,11 @@ public final class Suite {
     } else {
       whitening(jobs, "fit 10,000 x 1024", "fit", 10_000, 1024, "MIXED");
     }
+    if (Suite.class.getResource(SPARK + ".class") == null) {
+      System.out.println("left out: Spark's RowMatrix: -Pspark gets its library");
+    } else {
+      jobs.add(new Job("covariance of 10,000 x 1024 Spark", this::spark));
+    }
     whitening(jobs, "covariance of 10^4 x 512", "stream", 10_000, 512, "MIXED");
     whitening(jobs, "covariance of 10^5 x 512", "stream", 100_000, 512, "MIXED");
     if (!quick) {
@@ -381,6 +388,24 @@ public final class Suite {
       return new Row("fit 50,000 x 3072", "numpy", line[2], line[0], "", "f32", 50_000L * 3072, CORES, seconds,
           50_000L * 3072 / seconds, "", null, null, null, "everything", 1, false);
     }).toList();
+  }
+
+  /// Both in one process, which is not this one: what Spark starts would be around the rows that follow.
+  private List<Row> spark() throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"),
+        Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES)));
+    Path log = out.resolve("spark.log");
+    Process spark = new ProcessBuilder(command).redirectError(log.toFile()).start();
+    String text = new String(spark.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (spark.waitFor() != 0) {
+      throw new IOException("exit code " + spark.exitValue() + ", " + log);
+    }
+    String[] words = text.strip().split(" ", 4);
+    double seconds = Double.parseDouble(words[0]);
+    return List.of(new Row("covariance of 10,000 x 1024", "Spark's RowMatrix", words[2], "local[" + CORES + "], " + words[3], "", "f32",
+        10_000L * 1024, CORES, seconds, 10_000L * 1024 / seconds, "", null, null, Double.parseDouble(words[1]), "its results", 1, false));
   }
 
   // Whole models
@@ -466,7 +491,11 @@ public final class Suite {
 
   /// What the last fork complained of.
   private static String told() throws IOException {
-    try (Stream<String> lines = Files.lines(Path.of("target", "benchmarks", "fork.log"))) {
+    Path log = Path.of("target", "benchmarks", "fork.log");
+    if (!Files.exists(log)) {
+      return "";
+    }
+    try (Stream<String> lines = Files.lines(log)) {
       return lines.filter(line -> line.matches("[\\w.]+(Exception|Error)\\b.*")).findFirst().map(line -> ": " + line).orElse("");
     }
   }
