@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
@@ -42,7 +43,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
 ///
 /// The budget on two cores, in minutes: whitening, numpy, Spark, the drift of covariances and init 8, rivals 18 (178 forks of 6 s), our
-/// fills of 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 3 (168 rows of 1 s).
+/// fills of 64 Mi and less 8 (96 forks of 5 s), larger ones, which come last, 9 (42 of 13 s). A GPU is expected to take 4.
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
@@ -129,7 +130,8 @@ public final class Suite {
       write(Results.read(out.resolve("results.json")));
       return;
     }
-    List<Job> jobs = Stream.of(inits(), whitening(), gpuFills(), rivals(), fills()).flatMap(List::stream)
+    findGpus();
+    List<Job> jobs = Stream.of(inits(), whitening(), onGpus(), rivals(), fills()).flatMap(List::stream)
         .filter(job -> only.matcher(job.name).find()).toList();
     if (list) {
       jobs.forEach(job -> System.out.println(job.name));
@@ -275,24 +277,38 @@ public final class Suite {
         counter(result, "rival") / times);
   }
 
-  // Fills on GPUs
+  // GPUs
 
-  private List<Job> gpuFills() {
-    List<Job> jobs = new ArrayList<>();
+  private void findGpus() {
     for (Devices.Diagnosis found : Devices.list()) {
       Gpu gpu = found.gpu();
       if (gpu != null && found.usable()) {
         gpus.add(gpu);
-        for (GpuFill fill : GpuFill.values()) {
-          String missing = fill.missing();
-          if (missing.isEmpty()) {
-            gpuFills(jobs, gpu, fill);
-          } else {
-            System.out.println("left out: " + (fill.by + " " + fill.setting).strip() + " on " + gpu.device() + ": " + missing);
-          }
-        }
       } else if (!found.usable()) {
-        System.out.println("left out: fills on " + found.device() + ": " + found.details());
+        System.out.println("left out: " + found.device() + ": " + found.details());
+      }
+    }
+  }
+
+  private List<Job> onGpus() {
+    List<Job> jobs = new ArrayList<>();
+    for (Gpu gpu : gpus) {
+      if (!GpuFill.isEmulated(gpu)) {
+        inits(jobs, gpu.device());
+      }
+      for (GpuWhitening.What what : GpuWhitening.What.values()) {
+        long rows = quick ? 10_000 : 50_000;
+        long features = quick ? 1024 : 3072;
+        jobs.add(gpuJob("%s of %,d x %d %s".formatted(what.name().toLowerCase(Locale.ROOT), rows, features, gpu.device()),
+            () -> GpuWhitening.measure(gpu, what, rows, features)));
+      }
+      for (GpuFill fill : GpuFill.values()) {
+        String missing = fill.missing();
+        if (missing.isEmpty()) {
+          gpuFills(jobs, gpu, fill);
+        } else {
+          System.out.println("left out: " + (fill.by + " " + fill.setting).strip() + " on " + gpu.device() + ": " + missing);
+        }
       }
     }
     return jobs;
@@ -303,32 +319,31 @@ public final class Suite {
       for (Law law : Law.values()) {
         for (DType dtype : quick ? DTYPES.subList(0, 2) : DTYPES) {
           if (fill.makes(law, dtype)) {
-            String name = "fill %s %s %s %s %s".formatted(law, text(dtype), Results.count(elements), gpu.device(),
-                (fill.by + " " + fill.setting).strip());
-            jobs.add(new Job(name, () -> {
-              gpuFill(name, gpu, fill, law, dtype, elements);
-              return List.of();
-            }));
+            jobs.add(gpuJob("fill %s %s %s %s %s".formatted(law, text(dtype), Results.count(elements), gpu.device(),
+                (fill.by + " " + fill.setting).strip()), () -> fill.measure(gpu, law, dtype, elements)));
           }
         }
       }
     }
   }
 
-  private void gpuFill(String name, Gpu gpu, GpuFill fill, Law law, DType dtype, long elements) {
-    try {
-      GpuRow row = fill.measure(gpu, law, dtype, elements);
-      gpuRows.add(row);
-      GpuSpeed speed = row.speed();
-      System.out.println(name + ": " + (speed == null ? "the right values, by an emulated driver"
-          : "%.4g s, %.3f G/s, share of the memory's rate %.2f".formatted(
-              speed.seconds(), speed.elementsPerSecond() / 1e9, speed.shareOfMemoryRate())));
-    } catch (DeviceMemoryException e) {
-      System.out.println("left out: " + name + ": " + e.getMessage());
-    } catch (DeviceException | IllegalStateException e) {
-      gpuFailed = true;
-      System.out.println("failed: " + name + ": " + e.getMessage());
-    }
+  private Job gpuJob(String name, Supplier<GpuRow> measure) {
+    return new Job(name, () -> {
+      try {
+        GpuRow row = measure.get();
+        gpuRows.add(row);
+        GpuSpeed speed = row.speed();
+        System.out.println(name + ": " + (speed == null ? "the right values, by an emulated driver"
+            : "%.4g s, %.3f G/s, share of %s %s".formatted(speed.seconds(), speed.elementsPerSecond() / 1e9, speed.floor(),
+                speed.share() == null ? "-" : "%.2f".formatted(speed.share()))));
+      } catch (DeviceMemoryException e) {
+        System.out.println("left out: " + name + ": " + e.getMessage());
+      } catch (DeviceException | IllegalStateException e) {
+        gpuFailed = true;
+        System.out.println("failed: " + name + ": " + e.getMessage());
+      }
+      return List.of();
+    });
   }
 
   // Whitening
@@ -412,16 +427,20 @@ public final class Suite {
 
   private List<Job> inits() {
     List<Job> jobs = new ArrayList<>();
-    init(jobs, "gpt2", DType.F32, 124_439_808L);
-    if (!quick) {
-      init(jobs, "llama-3.2-1b", DType.BF16, 1_235_814_400L);
-    }
+    inits(jobs, "cpu");
     return jobs;
   }
 
+  private void inits(List<Job> jobs, String device) {
+    init(jobs, "gpt2", DType.F32, 124_439_808L, device);
+    if (!quick) {
+      init(jobs, "llama-3.2-1b", DType.BF16, 1_235_814_400L, device);
+    }
+  }
+
   /// The command in a process of its own, start included; the floor is writing as many bytes and waiting until the disk has them.
-  private void init(List<Job> jobs, String model, DType dtype, long elements) {
-    String name = "init %s --dtype %s".formatted(model, text(dtype));
+  private void init(List<Job> jobs, String model, DType dtype, long elements, String device) {
+    String name = "init %s --dtype %s".formatted(model, text(dtype)) + (device.equals("cpu") ? "" : " --device " + device);
     jobs.add(new Job(name, () -> {
       List<Seconds> measured = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
@@ -431,7 +450,7 @@ public final class Suite {
             "-Xmx256m", "-XX:+UseSerialGC"));
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "init", model, "--dtype", text(dtype),
-            "--device", "cpu", "--out", folder.toString()));
+            "--device", device, "--out", folder.toString()));
         long start = System.nanoTime();
         Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         int code = process.waitFor();
