@@ -130,12 +130,12 @@ final class Charts {
     List<String> names = new ArrayList<>();
     for (GpuRow row : results.gpuRows()) {
       GpuSpeed speed = row.speed();
-      if (speed != null && row.elements() == FillBenchmark.ELEMENTS) {
+      if (speed != null && speed.share() != null && row.isFill() && row.elements() == FillBenchmark.ELEMENTS) {
         String name = row.law() + " " + row.dtype();
         if (!names.contains(name)) {
           names.add(name);
         }
-        series.computeIfAbsent(row.device() + ", " + row.who(), _ -> new LinkedHashMap<>()).put(name, speed.shareOfMemoryRate());
+        series.computeIfAbsent(row.device() + ", " + row.who(), _ -> new LinkedHashMap<>()).put(name, speed.share());
       }
     }
     series.forEach((name, shares) -> chart.addSeries(name, names, names.stream().map(one -> shares.getOrDefault(one, 0.)).toList()));

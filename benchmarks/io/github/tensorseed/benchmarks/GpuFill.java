@@ -151,7 +151,7 @@ enum GpuFill {
     requireValues(law, memory);
     boolean emulated = isEmulated(gpu);
     GpuSpeed speed = speed(memory, fill, emulated ? 0 : SAMPLE_NANOS);
-    return new GpuRow(gpu.device(), emulated, by, version(), setting, law.toString(), Suite.text(memory.dtype()), memory.elements(),
+    return new GpuRow("fill", gpu.device(), emulated, by, version(), setting, law.toString(), Suite.text(memory.dtype()), memory.elements(),
         emulated ? null : speed);
   }
 
@@ -187,7 +187,7 @@ enum GpuFill {
       cleared[i] = seconds(memset, memsets, memory);
       filled[i] = seconds(fill, fills, memory);
     }
-    return GpuSpeed.of(memory.elements(), memory.bytes(), median(filled) / fills, median(cleared) / memsets, SAMPLES);
+    return GpuSpeed.of(memory.elements(), memory.bytes(), median(filled) / fills, "memset", median(cleared) / memsets, SAMPLES);
   }
 
   /// How many make a sample. What is loaded or compiled at first is so by then.
@@ -212,7 +212,7 @@ enum GpuFill {
     }
   }
 
-  private static double median(double[] values) {
+  static double median(double[] values) {
     Arrays.sort(values);
     return values[values.length / 2];
   }

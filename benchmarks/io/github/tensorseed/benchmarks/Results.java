@@ -112,27 +112,33 @@ public record Results(Machine machine, List<Row> rows, List<GpuRow> gpuRows) {
     }
   }
 
-  /// A fill of a GPU's memory.
+  /// A fill of a GPU's memory, or a row of whitening there.
   ///
+  /// @param what `fill`, `covariance`, `eigenvectors`, `fit` or `apply`
   /// @param emulated whether the driver only plays a GPU; then the values have been looked at, and nothing else
   /// @param speed null where it is emulated
-  public record GpuRow(String device, boolean emulated, String by, String version, String setting, String law, String dtype, long elements,
+  public record GpuRow(String what, String device, boolean emulated, String by, String version, String setting, String law, String dtype, long elements,
       @Nullable GpuSpeed speed) {
 
     String who() {
       return setting.isEmpty() ? by : by + ", " + setting;
     }
+
+    boolean isFill() {
+      return what.equals("fill");
+    }
   }
 
-  /// Medians of samples, each of many fills and one wait.
+  /// Medians of samples; of a fill, each of many fills and one wait.
   ///
-  /// @param seconds of one fill
-  /// @param memsetSeconds of the driver's memset of the same memory, in turn with the fills
-  /// @param shareOfMemoryRate the memset's seconds by the fill's: a memset is as fast as the GPU's memory
-  public record GpuSpeed(double seconds, double elementsPerSecond, double bytesPerSecond, double memsetSeconds, double shareOfMemoryRate,
-      int samples) {
-    static GpuSpeed of(long elements, long bytes, double seconds, double memsetSeconds, int samples) {
-      return new GpuSpeed(seconds, elements / seconds, bytes / seconds, memsetSeconds, memsetSeconds / seconds, samples);
+  /// @param seconds of one
+  /// @param floor what takes turns with it: the driver's `memset` of the same memory, or the `bare calls` of the libraries
+  /// @param share the floor's seconds by the row's; of a memset, the share of the rate of the GPU's memory
+  public record GpuSpeed(double seconds, double elementsPerSecond, double bytesPerSecond, String floor, @Nullable Double floorSeconds,
+      @Nullable Double share, int samples) {
+    static GpuSpeed of(long elements, long bytes, double seconds, String floor, @Nullable Double floorSeconds, int samples) {
+      return new GpuSpeed(seconds, elements / seconds, bytes / seconds, floor, floorSeconds,
+          floorSeconds == null ? null : floorSeconds / seconds, samples);
     }
   }
 
@@ -165,7 +171,7 @@ public record Results(Machine machine, List<Row> rows, List<GpuRow> gpuRows) {
         row -> "**%.2f**%s | %s | %s | %s | %d | %s | %s | %.3f | %.3f | %.2f | %s".formatted(row.ratio(), row.mark(), row.law,
             row.dtype, count(row.elements), row.threads, row.who(), row.version, row.elementsPerSecond / 1e9,
             row.elementsPerSecond * row.ratio() / 1e9, row.share, row.allocates));
-    gpuTable(text);
+    gpuTables(text);
     table(text, "Our fills: share of the elements per second of a fill of memory with one binary32",
         "share | law | dtype | elements | threads | G elements/s | GB/s | seconds", row -> row.isFill() && row.isOurs(),
         row -> "**%.2f**%s | %s | %s | %s | %d | %.3f | %.2f | %.3g".formatted(row.share, row.mark(), row.law, row.dtype,
@@ -178,21 +184,30 @@ public record Results(Machine machine, List<Row> rows, List<GpuRow> gpuRows) {
     return text.toString();
   }
 
-  private void gpuTable(StringBuilder text) {
-    List<String> lines = new ArrayList<>();
+  private void gpuTables(StringBuilder text) {
+    List<String> fills = new ArrayList<>();
+    List<String> rest = new ArrayList<>();
     for (GpuRow row : gpuRows) {
       GpuSpeed speed = row.speed;
       if (speed != null) {
-        lines.add("**%.2f** | %s | %s | %s | %s | %s | %s | %.2f | %.1f | %.3g | %.3g".formatted(speed.shareOfMemoryRate, row.device,
-            row.law, row.dtype, count(row.elements), row.who(), row.version, speed.elementsPerSecond / 1e9, speed.bytesPerSecond / 1e9,
-            speed.seconds, speed.memsetSeconds));
+        String share = speed.share == null ? "" : "**%.2f**".formatted(speed.share);
+        String floor = speed.floorSeconds == null ? "" : "%.3g".formatted(speed.floorSeconds);
+        if (row.isFill()) {
+          fills.add("%s | %s | %s | %s | %s | %s | %s | %.2f | %.1f | %.3g | %s".formatted(share, row.device, row.law, row.dtype,
+              count(row.elements), row.who(), row.version, speed.elementsPerSecond / 1e9, speed.bytesPerSecond / 1e9, speed.seconds, floor));
+        } else {
+          rest.add("%s | %s | %s | %s | %s | %.3g | %s".formatted(share, row.device, row.what, count(row.elements), row.version,
+              speed.seconds, floor));
+        }
       }
     }
     table(text, "Fills on a GPU: share of the rate of its memory, which is that of a memset of the same memory",
-        "share | device | law | dtype | elements | by | version | G elements/s | GB/s | seconds | memset, seconds", lines);
+        "share | device | law | dtype | elements | by | version | G elements/s | GB/s | seconds | memset, seconds", fills);
+    table(text, "Whitening on a GPU: the seconds of the bare calls by ours",
+        "share | device | what | elements | library | seconds | bare calls, seconds", rest);
     long emulated = gpuRows.stream().filter(GpuRow::emulated).count();
     if (emulated > 0) {
-      text.append("\n%d fills by an emulated driver had the right values. It is no GPU, and was not timed.\n".formatted(emulated));
+      text.append("\n%d rows by an emulated driver had the right values. It is no GPU, and was not timed.\n".formatted(emulated));
     }
   }
 

@@ -25,6 +25,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.LongStream;
@@ -44,7 +45,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
 ///
 /// The budget on two cores, in minutes: whitening, numpy, Spark and init 8, our fills of 64 Mi and less 5 (48 forks of 6 s), rivals 20
-/// (140 forks of 9 s), larger fills and the drift of covariances, which come last, 8 (30 of 13 s). A GPU is expected to take 3.
+/// (140 forks of 9 s), larger fills and the drift of covariances, which come last, 6 (30 of 11 s). A GPU is expected to take 4.
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
   private static final int LONGEST = 44;
@@ -68,6 +69,8 @@ public final class Suite {
       List.of("Mkl", "PyTorch", "TensorFlowRandom", "Nd4jRandom", "CommonsRng", "JdkRandom", "CurandHost");
   /// Not there where its profile is off.
   private static final String SPARK = "SparkCovariance";
+  /// What forks and Spark print.
+  private static final Path LOGS = Path.of("target", "benchmarks");
   private static final int CORES = Runtime.getRuntime().availableProcessors();
 
   /// Seconds of one measured thing and of what took turns with it.
@@ -87,7 +90,7 @@ public final class Suite {
   private boolean list;
   private boolean render;
   private Pattern only = Pattern.compile("");
-  private Path out = Path.of("target", "benchmarks");
+  private Path out = LOGS;
   private int repeats;
   private final List<Gpu> gpus = new ArrayList<>();
   private final List<GpuRow> gpuRows = new ArrayList<>();
@@ -127,11 +130,13 @@ public final class Suite {
 
   private void run() throws IOException {
     Files.createDirectories(out);
+    Files.createDirectories(LOGS);
     if (render) {
       write(Results.read(out.resolve("results.json")));
       return;
     }
-    List<Job> jobs = Stream.of(inits(), whitening(), gpuFills(), fills(elements -> elements <= LARGE), rivals(),
+    findGpus();
+    List<Job> jobs = Stream.of(inits(), whitening(), onGpus(), fills(elements -> elements <= LARGE), rivals(),
         fills(elements -> elements > LARGE), drift()).flatMap(List::stream)
         .filter(job -> only.matcher(job.name).find()).toList();
     if (list) {
@@ -269,24 +274,38 @@ public final class Suite {
         counter(result, "rival") / times);
   }
 
-  // Fills on GPUs
+  // GPUs
 
-  private List<Job> gpuFills() {
-    List<Job> jobs = new ArrayList<>();
+  private void findGpus() {
     for (Devices.Diagnosis found : Devices.list()) {
       Gpu gpu = found.gpu();
       if (gpu != null && found.usable()) {
         gpus.add(gpu);
-        for (GpuFill fill : GpuFill.values()) {
-          String missing = fill.missing();
-          if (missing.isEmpty()) {
-            gpuFills(jobs, gpu, fill);
-          } else {
-            System.out.println("left out: " + (fill.by + " " + fill.setting).strip() + " on " + gpu.device() + ": " + missing);
-          }
-        }
       } else if (!found.usable()) {
-        System.out.println("left out: fills on " + found.device() + ": " + found.details());
+        System.out.println("left out: " + found.device() + ": " + found.details());
+      }
+    }
+  }
+
+  private List<Job> onGpus() {
+    List<Job> jobs = new ArrayList<>();
+    for (Gpu gpu : gpus) {
+      if (!GpuFill.isEmulated(gpu)) {
+        inits(jobs, gpu.device());
+      }
+      for (GpuWhitening.What what : GpuWhitening.What.values()) {
+        long rows = quick ? 10_000 : 50_000;
+        long features = quick ? 1024 : 3072;
+        jobs.add(gpuJob("%s of %,d x %d %s".formatted(what.name().toLowerCase(Locale.ROOT), rows, features, gpu.device()),
+            () -> GpuWhitening.measure(gpu, what, rows, features)));
+      }
+      for (GpuFill fill : GpuFill.values()) {
+        String missing = fill.missing();
+        if (missing.isEmpty()) {
+          gpuFills(jobs, gpu, fill);
+        } else {
+          System.out.println("left out: " + (fill.by + " " + fill.setting).strip() + " on " + gpu.device() + ": " + missing);
+        }
       }
     }
     return jobs;
@@ -297,32 +316,31 @@ public final class Suite {
       for (Law law : Law.values()) {
         for (DType dtype : quick ? DTYPES.subList(0, 2) : DTYPES) {
           if (fill.makes(law, dtype)) {
-            String name = "fill %s %s %s %s %s".formatted(law, text(dtype), Results.count(elements), gpu.device(),
-                (fill.by + " " + fill.setting).strip());
-            jobs.add(new Job(name, () -> {
-              gpuFill(name, gpu, fill, law, dtype, elements);
-              return List.of();
-            }));
+            jobs.add(gpuJob("fill %s %s %s %s %s".formatted(law, text(dtype), Results.count(elements), gpu.device(),
+                (fill.by + " " + fill.setting).strip()), () -> fill.measure(gpu, law, dtype, elements)));
           }
         }
       }
     }
   }
 
-  private void gpuFill(String name, Gpu gpu, GpuFill fill, Law law, DType dtype, long elements) {
-    try {
-      GpuRow row = fill.measure(gpu, law, dtype, elements);
-      gpuRows.add(row);
-      GpuSpeed speed = row.speed();
-      System.out.println(name + ": " + (speed == null ? "the right values, by an emulated driver"
-          : "%.4g s, %.3f G/s, share of the memory's rate %.2f".formatted(
-              speed.seconds(), speed.elementsPerSecond() / 1e9, speed.shareOfMemoryRate())));
-    } catch (DeviceMemoryException e) {
-      System.out.println("left out: " + name + ": " + e.getMessage());
-    } catch (DeviceException | IllegalStateException e) {
-      gpuFailed = true;
-      System.out.println("failed: " + name + ": " + e.getMessage());
-    }
+  private Job gpuJob(String name, Supplier<GpuRow> measure) {
+    return new Job(name, () -> {
+      try {
+        GpuRow row = measure.get();
+        gpuRows.add(row);
+        GpuSpeed speed = row.speed();
+        System.out.println(name + ": " + (speed == null ? "the right values, by an emulated driver"
+            : "%.4g s, %.3f G/s, share of %s %s".formatted(speed.seconds(), speed.elementsPerSecond() / 1e9, speed.floor(),
+                speed.share() == null ? "-" : "%.2f".formatted(speed.share()))));
+      } catch (DeviceMemoryException e) {
+        System.out.println("left out: " + name + ": " + e.getMessage());
+      } catch (DeviceException | IllegalStateException e) {
+        gpuFailed = true;
+        System.out.println("failed: " + name + ": " + e.getMessage());
+      }
+      return List.of();
+    });
   }
 
   // Whitening
@@ -394,7 +412,7 @@ public final class Suite {
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"),
         Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES)));
-    Path log = out.resolve("spark.log");
+    Path log = LOGS.resolve("spark.log");
     Process spark = new ProcessBuilder(command).redirectError(log.toFile()).start();
     String text = new String(spark.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     if (spark.waitFor() != 0) {
@@ -410,16 +428,20 @@ public final class Suite {
 
   private List<Job> inits() {
     List<Job> jobs = new ArrayList<>();
-    init(jobs, "gpt2", DType.F32, 124_439_808L);
-    if (!quick) {
-      init(jobs, "llama-3.2-1b", DType.BF16, 1_235_814_400L);
-    }
+    inits(jobs, "cpu");
     return jobs;
   }
 
+  private void inits(List<Job> jobs, String device) {
+    init(jobs, "gpt2", DType.F32, 124_439_808L, device);
+    if (!quick) {
+      init(jobs, "llama-3.2-1b", DType.BF16, 1_235_814_400L, device);
+    }
+  }
+
   /// The command in a process of its own, start included; the floor is writing as many bytes and waiting until the disk has them.
-  private void init(List<Job> jobs, String model, DType dtype, long elements) {
-    String name = "init %s --dtype %s".formatted(model, text(dtype));
+  private void init(List<Job> jobs, String model, DType dtype, long elements, String device) {
+    String name = "init %s --dtype %s".formatted(model, text(dtype)) + (device.equals("cpu") ? "" : " --device " + device);
     jobs.add(new Job(name, () -> {
       List<Seconds> measured = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
@@ -429,7 +451,7 @@ public final class Suite {
             "-Xmx256m", "-XX:+UseSerialGC"));
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "init", model, "--dtype", text(dtype),
-            "--device", "cpu", "--out", folder.toString()));
+            "--device", device, "--out", folder.toString()));
         long start = System.nanoTime();
         Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         int code = process.waitFor();
@@ -483,13 +505,13 @@ public final class Suite {
 
   /// One fork; what it prints is in `target/benchmarks/fork.log`.
   private static BenchmarkResult run(ChainedOptionsBuilder options) throws RunnerException {
-    return new Runner(options.forks(1).shouldFailOnError(true).output(Path.of("target", "benchmarks", "fork.log").toString()).build())
+    return new Runner(options.forks(1).shouldFailOnError(true).output(LOGS.resolve("fork.log").toString()).build())
         .runSingle().getBenchmarkResults().iterator().next();
   }
 
   /// What the last fork complained of.
   private static String told() throws IOException {
-    Path log = Path.of("target", "benchmarks", "fork.log");
+    Path log = LOGS.resolve("fork.log");
     if (!Files.exists(log)) {
       return "";
     }
