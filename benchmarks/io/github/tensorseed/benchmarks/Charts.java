@@ -125,7 +125,6 @@ final class Charts {
   /// 64 Mi values on GPUs beside a memset of the same memory; none of an emulated one.
   private static CategoryChart gpus(Results results) {
     CategoryChart chart = categories("64 Mi values on a GPU beside a memset of the same memory", "share of the memory's rate");
-    chart.getStyler().setLegendPosition(LegendPosition.OutsideE); // over bars of four makers there is no room
     Map<String, Map<String, Double>> series = new LinkedHashMap<>();
     List<String> names = new ArrayList<>();
     for (GpuRow row : results.gpuRows()) {
@@ -145,7 +144,7 @@ final class Charts {
   private static CategoryChart categories(String title, String unit) {
     CategoryChart chart = new CategoryChartBuilder().width(900).height(540).title(title).xAxisTitle("").yAxisTitle(unit).build();
     plain(chart.getStyler());
-    chart.getStyler().setLegendPosition(LegendPosition.InsideNW);
+    chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
     chart.getStyler().setXAxisLabelRotation(30).setYAxisMin(0.);
     chart.getStyler().setAvailableSpaceFill(0.8);
     chart.getStyler().setYAxisDecimalPattern("0.00");
