@@ -50,16 +50,6 @@ public final class Mkl implements Rival {
   }
 
   @Override
-  public boolean threaded() {
-    return true;
-  }
-
-  @Override
-  public String allocates() {
-    return "nothing";
-  }
-
-  @Override
   public void open(String setting, Law law, DType dtype, int elements, int threads) {
     this.law = law;
     this.dtype = dtype;

@@ -32,16 +32,6 @@ public final class Nd4jRandom implements Rival {
   }
 
   @Override
-  public boolean threaded() {
-    return true;
-  }
-
-  @Override
-  public String allocates() {
-    return "nothing";
-  }
-
-  @Override
   public void open(String setting, Law law, DType dtype, int elements, int threads) {
     this.law = law;
     System.setProperty("org.bytedeco.javacpp.platform.extension", "-avx512");

@@ -43,11 +43,6 @@ public final class TensorFlowRandom implements Rival {
   }
 
   @Override
-  public boolean threaded() {
-    return true;
-  }
-
-  @Override
   public String allocates() {
     return "the tensor";
   }

@@ -54,11 +54,6 @@ public final class CurandHost implements Rival {
   }
 
   @Override
-  public String allocates() {
-    return "nothing";
-  }
-
-  @Override
   public Distribution makes(Law law) {
     return law == Law.UNIFORM ? law.standard() : law.weights();
   }

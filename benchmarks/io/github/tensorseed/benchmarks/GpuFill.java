@@ -56,11 +56,6 @@ enum GpuFill {
     this.setting = setting;
   }
 
-  /// Whether the driver only plays a GPU, as that of our tests does. How fast it is says nothing.
-  static boolean isEmulated(Gpu gpu) {
-    return gpu.name().startsWith("Emulated GPU");
-  }
-
   boolean makes(Law law, DType dtype) {
     return switch (this) {
       case KERNELS -> true;
@@ -149,7 +144,7 @@ enum GpuFill {
     memory.device().clear(memory);
     fill.accept(SEED);
     requireValues(law, memory);
-    boolean emulated = isEmulated(gpu);
+    boolean emulated = gpu.emulated();
     GpuSpeed speed = speed(memory, fill, emulated ? 0 : SAMPLE_NANOS);
     return new GpuRow("fill", gpu.device(), emulated, by, version(), setting, law.toString(), Suite.text(memory.dtype()), memory.elements(),
         emulated ? null : speed);

@@ -155,7 +155,7 @@ final class GpuWhitening implements AutoCloseable {
            GpuWhitening there = new GpuWhitening(cpu, FEW_ROWS, FEW_FEATURES)) {
         requireAlike(here.run(what), there.run(what));
       }
-      boolean emulated = GpuFill.isEmulated(gpu);
+      boolean emulated = gpu.emulated();
       GpuSpeed speed = null;
       if (!emulated) {
         try (GpuWhitening problem = new GpuWhitening(device, rows, features)) {

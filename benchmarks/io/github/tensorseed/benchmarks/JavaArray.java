@@ -23,16 +23,6 @@ abstract class JavaArray implements Rival {
   abstract Source source(String setting, Law law, DType dtype, int thread);
 
   @Override
-  public boolean threaded() {
-    return true;
-  }
-
-  @Override
-  public String allocates() {
-    return "nothing";
-  }
-
-  @Override
   public void open(String setting, Law law, DType dtype, int elements, int threads) {
     floats = new float[dtype == DType.F32 ? elements : 0];
     doubles = new double[dtype == DType.F64 ? elements : 0];

@@ -28,10 +28,14 @@ public interface Rival extends AutoCloseable {
   List<String> settings(Law law, DType dtype);
 
   /// Whether it, or its caller by the means that it has for that, can spread one fill over threads.
-  boolean threaded();
+  default boolean threaded() {
+    return true;
+  }
 
   /// What a fill allocates, or "nothing" where it writes to memory that is there.
-  String allocates();
+  default String allocates() {
+    return "nothing";
+  }
 
   /// What its values follow: the standard law where a scale and a shift would be a further pass.
   default Distribution makes(Law law) {

@@ -173,8 +173,9 @@ public final class Suite {
   }
 
   private void write(Results results) throws IOException {
-    Results.whole(out.resolve("table.md"), results.markdown());
-    System.out.print(results.markdown());
+    String table = results.markdown();
+    Results.whole(out.resolve("table.md"), table);
+    System.out.print(table);
     System.out.println("\n" + out.resolve("table.md"));
     Charts.write(results, out).forEach(System.out::println);
   }
@@ -290,7 +291,7 @@ public final class Suite {
   private List<Job> onGpus() {
     List<Job> jobs = new ArrayList<>();
     for (Gpu gpu : gpus) {
-      if (!GpuFill.isEmulated(gpu)) {
+      if (!gpu.emulated()) {
         inits(jobs, gpu.device());
       }
       for (GpuWhitening.What what : GpuWhitening.What.values()) {
@@ -312,7 +313,7 @@ public final class Suite {
   }
 
   private void gpuFills(List<Job> jobs, Gpu gpu, GpuFill fill) {
-    for (long elements : GpuFill.isEmulated(gpu) ? TOYS : sizes()) {
+    for (long elements : gpu.emulated() ? TOYS : sizes()) {
       for (Law law : Law.values()) {
         for (DType dtype : quick ? DTYPES.subList(0, 2) : DTYPES) {
           if (fill.makes(law, dtype)) {
@@ -408,12 +409,8 @@ public final class Suite {
 
   /// Both in one process, which is not this one: what Spark starts would be around the rows that follow.
   private List<Row> spark() throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"),
-        Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES)));
     Path log = LOGS.resolve("spark.log");
-    Process spark = new ProcessBuilder(command).redirectError(log.toFile()).start();
+    Process spark = java(List.of(), Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES)).redirectError(log.toFile()).start();
     String text = new String(spark.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     if (spark.waitFor() != 0) {
       throw new IOException("exit code " + spark.exitValue() + ", " + log);
@@ -447,13 +444,10 @@ public final class Suite {
       for (int i = 0; i < 3; i++) {
         Path folder = out.resolve("init");
         delete(folder);
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx256m", "-XX:+UseSerialGC"));
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "init", model, "--dtype", text(dtype),
-            "--device", device, "--out", folder.toString()));
+        ProcessBuilder command = java(List.of("-Xmx256m", "-XX:+UseSerialGC"), Main.class.getName(), "init", model, "--dtype", text(dtype),
+            "--device", device, "--out", folder.toString());
         long start = System.nanoTime();
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        Process process = command.redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         int code = process.waitFor();
         double seconds = (System.nanoTime() - start) * 1e-9;
         if (code != 0) {
@@ -501,7 +495,17 @@ public final class Suite {
     }
   }
 
-  // JMH
+  // Processes
+
+  /// This JVM's flags and classes, behind flags of its own.
+  private static ProcessBuilder java(List<String> flags, String... mainAndArguments) {
+    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    command.addAll(flags);
+    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(mainAndArguments));
+    return new ProcessBuilder(command);
+  }
 
   /// One fork; what it prints is in `target/benchmarks/fork.log`.
   private static BenchmarkResult run(ChainedOptionsBuilder options) throws RunnerException {

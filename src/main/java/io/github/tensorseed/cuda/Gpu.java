@@ -24,6 +24,12 @@ public record Gpu(int ordinal, String name, long memory, String computeCapabilit
     return "cuda:" + ordinal;
   }
 
+  /// Whether the driver only plays a GPU, as that of the tests does: how fast it is says nothing. No `is` before the name, which would put it
+  /// into JSON beside the components.
+  public boolean emulated() {
+    return name.startsWith("Emulated GPU");
+  }
+
   /// Volta is the first for which the kernels are made.
   boolean isSupported() {
     return Integer.parseInt(computeCapability.substring(0, computeCapability.indexOf('.'))) >= 7;
