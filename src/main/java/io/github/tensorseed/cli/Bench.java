@@ -122,7 +122,7 @@ final class Bench implements AutoCloseable {
   }
 
   private void open(Devices.Diagnosis gpu) {
-    if (gpu.gpu() != null && gpu.gpu().emulated()) {
+    if (gpu.emulated()) {
       note(gpu.device() + " is an emulated driver and no GPU: how fast it is says nothing");
     }
     for (Generator generator : List.of(Generator.TENSORSEED, Generator.CURAND)) {

@@ -36,7 +36,12 @@ public final class Devices {
   ///
   /// @param details what it is or, if it cannot be used, why, and the remedy
   /// @param gpu what its driver says of it, if there is one
-  public record Diagnosis(String device, boolean usable, String details, @Nullable Gpu gpu) {}
+  public record Diagnosis(String device, boolean usable, String details, @Nullable Gpu gpu) {
+    /// Whether it is a GPU that its driver only plays.
+    public boolean emulated() {
+      return gpu != null && gpu.emulated();
+    }
+  }
 
   /// What could be found out about one of NVIDIA's libraries, by trying it on every GPU that can be used.
   ///
