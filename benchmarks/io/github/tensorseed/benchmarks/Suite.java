@@ -44,7 +44,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 ///
 /// Rows of a GPU that cannot be measured, but for want of memory, make the exit code 1.
 ///
-/// The budget on two cores, in minutes: whitening, numpy, Spark and init 8, our fills of 64 Mi and less 5 (48 forks of 6 s), rivals 20
+/// The budget on two cores, in minutes: whitening, numpy, Spark and init 8, our fills of 64 Mi and less 6 (60 forks of 6 s), rivals 20
 /// (140 forks of 9 s), larger fills and the drift of covariances, which come last, 6 (30 of 11 s). A GPU is expected to take 4.
 public final class Suite {
   /// Minutes. A run with slower forks leaves out what it has not begun.
@@ -200,14 +200,21 @@ public final class Suite {
   }
 
   private long[] sizes() {
-    return quick ? new long[] {SMALL, LARGE} : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING};
+    return quick ? new long[] {LARGE} : new long[] {SMALL, LARGE, BIAS, 12_288L * 49_152, 16_384L * 53_248, EMBEDDING};
   }
 
   private Job fill(Law law, DType dtype, long elements, int threads) {
     return new Job("fill %s %s %s threads=%d %s".formatted(law, text(dtype), Results.count(elements), threads, Results.OURS), () -> {
-      Seconds fork = undisturbed("", "", law, dtype, elements, threads);
+      // One fork in ten is slow by a third on a machine that others use too; the rows that are quoted most are the median of three.
+      int forks = !quick && dtype == DType.F32 && elements == LARGE ? 3 : 1;
+      List<Seconds> measured = new ArrayList<>();
+      for (int i = 0; i < forks; i++) {
+        measured.add(undisturbed("", "", law, dtype, elements, threads));
+      }
+      measured.sort(Comparator.comparingDouble(Seconds::row));
+      Seconds fork = measured.get(forks / 2);
       return List.of(new Row("fill", Results.OURS, "", "", law.toString(), text(dtype), elements, threads, fork.row,
-          elements / fork.row, "fill", fork.floor, fork.share(), null, "nothing", 1, tooSlow(fork, elements)));
+          elements / fork.row, "fill", fork.floor, fork.share(), null, "nothing", forks, tooSlow(fork, elements)));
     });
   }
 
@@ -410,7 +417,8 @@ public final class Suite {
   /// Both in one process, which is not this one: what Spark starts would be around the rows that follow.
   private List<Row> spark() throws IOException, InterruptedException {
     Path log = LOGS.resolve("spark.log");
-    Process spark = java(List.of(), Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES)).redirectError(log.toFile()).start();
+    Process spark = java(List.of(), Suite.class.getPackageName() + "." + SPARK, "10000", "1024", String.valueOf(CORES))
+        .redirectError(log.toFile()).start();
     String text = new String(spark.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     if (spark.waitFor() != 0) {
       throw new IOException("exit code " + spark.exitValue() + ", " + log);

@@ -23,6 +23,9 @@ final class CpuLinearAlgebra extends LinearAlgebra {
   private static final int PARTS = 64;
   /// Rows and columns of a block that fits the innermost cache twice.
   private static final int BLOCK = 32;
+  /// OpenBLAS takes long sums apart and halves what is left, and one thread rounds the halves to other lengths than several do. Those of a
+  /// multiple of this need no rounding: what is over is added by a second call, and threads change no bit of a product in binary32.
+  private static final int DEPTH = 64;
   /// Numbers that are added up in binary32.
   private static final int AT_ONCE = 32;
 
@@ -85,9 +88,22 @@ final class CpuLinearAlgebra extends LinearAlgebra {
 
   @Override
   protected void callGemm(Op opA, Op opB, double alpha, Tensor a, Tensor b, double beta, Tensor c) {
+    int depth = extent(a, opA == Op.N ? 1 : 0);
+    int main = depth <= 2 * DEPTH ? depth : depth - depth % DEPTH;
+    gemm(opA, opB, alpha, a, b, beta, c, 0, main);
+    if (main < depth) {
+      gemm(opA, opB, alpha, a, b, 1, c, main, depth - main);
+    }
+  }
+
+  /// Adds the products of `depth` columns of `op(a)` with rows of `op(b)`, from `from` on.
+  private void gemm(Op opA, Op opB, double alpha, Tensor a, Tensor b, double beta, Tensor c, int from, int depth) {
     OpenBlas.Functions functions = functions(c);
-    OpenBlas.call(functions.gemm, ROW_MAJOR, number(opA), number(opB), extent(c, 0), extent(c, 1), extent(a, opA == Op.N ? 1 : 0),
-        functions.number(alpha), memory(a), stride(a), memory(b), stride(b), functions.number(beta), memory(c), stride(c));
+    long size = functions.real.byteSize();
+    MemorySegment left = memory(a).asSlice(size * from * (opA == Op.N ? 1 : stride(a)));
+    MemorySegment right = memory(b).asSlice(size * from * (opB == Op.N ? stride(b) : 1));
+    OpenBlas.call(functions.gemm, ROW_MAJOR, number(opA), number(opB), extent(c, 0), extent(c, 1), depth,
+        functions.number(alpha), left, stride(a), right, stride(b), functions.number(beta), memory(c), stride(c));
   }
 
   @Override

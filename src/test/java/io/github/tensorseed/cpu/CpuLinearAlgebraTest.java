@@ -14,6 +14,7 @@ import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class CpuLinearAlgebraTest extends LinearAlgebraContract {
@@ -50,6 +51,29 @@ class CpuLinearAlgebraTest extends LinearAlgebraContract {
     algebra.symmetrize(products);
     algebra.axpy(1, products, wide);
     return wide.toDoubles();
+  }
+
+  /// OpenBLAS by itself has other bits on two threads where 784 products are added.
+  @Test
+  void threadsChangeNoBitOfAProduct() {
+    for (Op op : Op.values()) {
+      double[] one = product(op, 1);
+      assertThat(product(op, 2)).isEqualTo(one);
+      assertThat(product(op, 3)).isEqualTo(one);
+    }
+  }
+
+  private static double[] product(Op op, int threads) {
+    try (CpuDevice device = CpuDevice.open(threads)) {
+      Tensor a = device.allocate(DType.F32, op == Op.N ? Shape.of(130, 784) : Shape.of(784, 130));
+      Tensor b = device.allocate(DType.F32, op == Op.N ? Shape.of(784, 250) : Shape.of(250, 784));
+      Tensor c = device.allocate(DType.F32, Shape.of(130, 250));
+      for (Tensor tensor : List.of(a, b, c)) {
+        device.fill(tensor, new Distribution.Normal(0, 1), RandomStream.of(tensor.elements()));
+      }
+      device.linearAlgebra().gemm(op, op, 0.5, a, b, 2, c);
+      return c.toDoubles();
+    }
   }
 
   @Test
