@@ -364,7 +364,7 @@ public final class Suite {
       whitening(jobs, "fit 10,000 x 1024", "fit", 10_000, 1024, "MIXED");
     }
     if (Suite.class.getResource(SPARK + ".class") == null) {
-      System.out.println("left out: Spark's RowMatrix: -Pspark gets its library");
+      System.out.println("left out: Spark's RowMatrix: -Prowmatrix gets its library");
     } else {
       jobs.add(new Job("covariance of 10,000 x 1024 Spark", this::spark));
     }
