@@ -74,6 +74,13 @@ public abstract class LinearAlgebra {
     callSymmetrize(c);
   }
 
+  /// `b = a^-1 b`, where a is lower triangular: what is above its diagonal is not read.
+  public final void trsm(Tensor a, Tensor b) {
+    requireOperands("trsm", a, b);
+    requireShape("trsm", a, extent("trsm", b, 0), extent("trsm", b, 0));
+    callTrsm(a, b);
+  }
+
   /// `row i of a = x_i * row i of a`: LAPACK's and cuBLAS's multiplication by a diagonal matrix from the left.
   public final void dgmm(Tensor x, Tensor a) {
     requireOperands("dgmm", x, a);
@@ -169,6 +176,8 @@ public abstract class LinearAlgebra {
   protected abstract void callSyrk(Op op, double alpha, Tensor a, double beta, Tensor c);
 
   protected abstract void callSymmetrize(Tensor c);
+
+  protected abstract void callTrsm(Tensor a, Tensor b);
 
   protected abstract void callDgmm(Tensor x, Tensor a);
 

@@ -6,6 +6,8 @@ package io.github.tensorseed;
 /// - Shape: rank 2 or more, taken as the matrix \[first extent, all others\] in layout OIHW, \[all others, last extent\] in the others.
 /// - Precision: Gaussian values of F32, for F64 tensors of F64; the rest in F64, rounded once. The last bits depend on the library, the
 ///   machine and its threads, within 1e-5 of the largest value: this law is outside the promise of one seed.
+/// - Memory: the matrix in F64, twice if it has more rows than columns, and in F32. A long one of 32 Mi elements or more takes two panels and
+///   a few triangles instead, see [OrthogonalPanels].
 /// - Source: A. Saxe et al., arXiv 1312.6120; the diagonal of R made positive as by F. Mezzadri, arXiv math-ph/0609050.
 public record Orthogonal(double gain, Fans.Layout layout) implements Initializer {
   public Orthogonal {
@@ -28,7 +30,8 @@ public record Orthogonal(double gain, Fans.Layout layout) implements Initializer
     return true;
   }
 
-  private Shape matrix(Shape whole) {
+  /// The matrix that a tensor is taken as.
+  Shape matrix(Shape whole) {
     int rank = whole.rank();
     if (rank < 2) {
       throw new IllegalArgumentException(this + " is for tensors of rank 2 or more, and " + whole + " has rank " + rank);
@@ -46,6 +49,13 @@ public record Orthogonal(double gain, Fans.Layout layout) implements Initializer
       return;
     }
     Device device = tensor.device();
+    OrthogonalPanels panels = new OrthogonalPanels(this, tensor.dtype(), tensor.slice().whole(), stream);
+    if (panels.count() > 1) {
+      try (OrthogonalPanels.Triangle all = panels.merge(panels.triangles(device, 0, panels.count()))) {
+        panels.fill(tensor, all);
+      }
+      return;
+    }
     boolean tall = shape.extent(0) > shape.extent(1);
     try (Tensor rows = rows(device, tensor.dtype(), tall ? Shape.of(shape.extent(1), shape.extent(0)) : shape, stream)) {
       if (tall) {
@@ -66,18 +76,31 @@ public record Orthogonal(double gain, Fans.Layout layout) implements Initializer
   /// @param shape of at most as many rows as columns
   /// @return the caller's to close
   static Tensor rows(Device device, DType dtype, Shape shape, RandomStream stream) {
-    Tensor rows = device.allocate(DType.F64, shape);
+    Tensor rows = gaussian(device, dtype, Slice.of(shape), stream);
+    try {
+      device.linearAlgebra().qr(rows);
+      return rows;
+    } catch (RuntimeException e) {
+      rows.close();
+      throw e;
+    }
+  }
+
+  /// A slice of the Gaussian rows that an orthogonal matrix for a tensor of `dtype` is made of, in F64.
+  ///
+  /// @return the caller's to close
+  static Tensor gaussian(Device device, DType dtype, Slice slice, RandomStream stream) {
+    Tensor rows = device.allocate(DType.F64, slice);
     try {
       Distribution gaussian = new Distribution.Normal(0, 1);
       if (dtype == DType.F64) {
         device.fill(rows, gaussian, stream);
       } else {
-        try (Tensor drawn = device.allocate(DType.F32, shape)) {
+        try (Tensor drawn = device.allocate(DType.F32, slice)) {
           device.fill(drawn, gaussian, stream);
           device.convert(drawn, 1, rows);
         }
       }
-      device.linearAlgebra().qr(rows);
       return rows;
     } catch (RuntimeException e) {
       rows.close();

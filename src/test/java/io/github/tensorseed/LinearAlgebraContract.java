@@ -287,6 +287,52 @@ public abstract class LinearAlgebraContract {
   }
 
   @Test
+  void trianglesAreSolved() {
+    for (DType dtype : List.of(DType.F32, DType.F64)) {
+      for (int[] s : new int[][] {{1, 1}, {5, 3}, {3, 5}, {40, 9}}) {
+        int n = s[0];
+        Tensor a = tensor(dtype, n, n);
+        Tensor b = tensor(dtype, n, s[1]);
+        double[] lower = a.toDoubles();
+        for (int i = 0; i < n; i++) {
+          lower[i * n + i] = 4 + i;
+          for (int j = i + 1; j < n; j++) {
+            lower[i * n + j] = Double.NaN; // is not read
+          }
+        }
+        a.copyFrom(lower);
+        double[] expected = b.toDoubles();
+        algebra.trsm(a, b);
+        double[] x = b.toDoubles();
+        for (int i = 0; i < n; i++) {
+          for (int j = 0; j < s[1]; j++) {
+            double sum = 0;
+            for (int k = 0; k <= i; k++) {
+              sum += lower[i * n + k] * x[k * s[1] + j];
+            }
+            assertThat(sum).isCloseTo(expected[i * s[1] + j], within(tolerance(dtype)));
+          }
+        }
+      }
+    }
+  }
+
+  /// A large orthogonal matrix in panels, against itself in one piece.
+  @Test
+  void orthogonalPanels() {
+    Shape shape = Shape.of(30, 9);
+    RandomStream stream = RandomStream.of(1);
+    Orthogonal law = new Orthogonal(1, Fans.Layout.OIHW);
+    OrthogonalPanels panels = new OrthogonalPanels(law, DType.F64, shape, stream, 10);
+    try (OrthogonalPanels.Triangle all = panels.merge(panels.triangles(device, 0, 3)); Tensor made = device.allocate(DType.F64, shape);
+         Tensor expected = device.allocate(DType.F64, shape)) {
+      panels.fill(made, all);
+      law.fill(expected, stream);
+      assertThat(made.toDoubles()).containsExactly(expected.toDoubles(), within(1e-14));
+    }
+  }
+
+  @Test
   void orthonormalRows() {
     for (DType dtype : List.of(DType.F32, DType.F64)) {
       for (int[] s : new int[][] {{1, 1}, {1, 6}, {4, 4}, {5, 9}, {40, 64}}) {

@@ -36,6 +36,7 @@ final class ChunkWriter {
   private final Lock writing = new ReentrantLock();
   private final AtomicBoolean flushing = new AtomicBoolean();
   private Pack pack;
+  private long flushed;
 
   /// @param threads fill at a time; one more writes, and one waits for the disk
   /// @param position where the tensors begin in the file, one behind the other
@@ -48,9 +49,10 @@ final class ChunkWriter {
     this.progress = progress;
     filling = new Semaphore(threads);
     pack = new Pack(position);
+    flushed = position;
   }
 
-  private record Part(TensorSpec.Source source, Slice slice) {
+  private record Chunk(TensorSpec.Source source, Slice slice) {
     int bytes() {
       return (int) (slice.elements() * source.spec().width());
     }
@@ -58,7 +60,7 @@ final class ChunkWriter {
 
   private static final class Pack {
     final long position;
-    final List<Part> parts = new ArrayList<>();
+    final List<Chunk> chunks = new ArrayList<>();
     int bytes;
 
     Pack(long position) {
@@ -67,43 +69,32 @@ final class ChunkWriter {
   }
 
   void write() throws IOException {
-    long flushed = pack.position;
     try (Workers workers = new Workers(filling.availablePermits() + 2)) {
       for (TensorSpec tensor : tensors) {
-        try (TensorSpec.Source source = source(tensor)) {
-          for (Slice slice : Slice.of(tensor.shape()).chunks(CHUNK / tensor.width())) {
-            Part part = new Part(source, slice);
-            if (pack.bytes + part.bytes() > CHUNK) {
-              handOver(workers);
-            }
-            pack.parts.add(part);
-            pack.bytes += part.bytes();
-            if (pack.position - flushed >= FLUSH && flushing.compareAndSet(false, true)) {
-              flushed = pack.position;
-              workers.submit((_, _, _) -> flush());
-            }
-          }
-          if (source.whole() != null) {
-            handOver(workers);
-            workers.await(); // before its memory is freed
-          }
-        }
+        tensor.forEachSource(device, seed, source -> write(source, workers));
       }
       handOver(workers);
       workers.await();
     }
   }
 
-  private TensorSpec.Source source(TensorSpec tensor) {
-    try {
-      return tensor.source(device, seed);
-    } catch (IllegalArgumentException e) {
-      throw inTensor(tensor, e);
+  private void write(TensorSpec.Source source, Workers workers) throws IOException {
+    for (Slice slice : source.slice().chunks(CHUNK / source.spec().width())) {
+      Chunk chunk = new Chunk(source, slice);
+      if (pack.bytes + chunk.bytes() > CHUNK) {
+        handOver(workers);
+      }
+      pack.chunks.add(chunk);
+      pack.bytes += chunk.bytes();
+      if (pack.position - flushed >= FLUSH && flushing.compareAndSet(false, true)) {
+        flushed = pack.position;
+        workers.submit((_, _, _) -> flush());
+      }
     }
-  }
-
-  private static IllegalArgumentException inTensor(TensorSpec tensor, IllegalArgumentException e) {
-    return new IllegalArgumentException("tensor '" + tensor.name() + "': " + e.getMessage(), e);
+    if (source.held() != null) {
+      handOver(workers);
+      workers.await(); // before its memory is freed
+    }
   }
 
   /// Errors of the disk are told only once, so that none may be lost here.
@@ -129,13 +120,13 @@ final class ChunkWriter {
     filling.acquireUninterruptibly();
     try {
       long at = 0;
-      for (Part part : pack.parts) {
+      for (Chunk chunk : pack.chunks) {
         try {
-          part.source.fill(part.slice, buffer.asSlice(at, part.bytes()));
+          chunk.source.fill(chunk.slice, buffer.asSlice(at, chunk.bytes()));
         } catch (IllegalArgumentException e) {
-          throw inTensor(part.source.spec(), e);
+          throw TensorSpec.inTensor(chunk.source.spec().name(), e);
         }
-        at += part.bytes();
+        at += chunk.bytes();
       }
     } finally {
       filling.release();

@@ -4,13 +4,17 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Distribution.Constant;
 import io.github.tensorseed.Initializer;
+import io.github.tensorseed.Orthogonal;
+import io.github.tensorseed.OrthogonalPanels;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Slice;
 import io.github.tensorseed.Tensor;
 import io.github.tensorseed.WithRow;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// One tensor that is to be written: its values are those of `initializer` on the stream of its name.
@@ -31,7 +35,7 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
       initializer = initializer.resolve(shape);
       check(type, initializer);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
+      throw inTensor(name, e);
     }
     if (!hasText(initializer)) {
       throw new IllegalArgumentException("the initializer of tensor '" + name + "' has no text form, so its file could not be verified;"
@@ -44,6 +48,10 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
   /// A tensor of a type that can be computed.
   public TensorSpec(String name, DType dtype, Shape shape, Initializer initializer) {
     this(name, StoredType.of(dtype), shape, initializer);
+  }
+
+  static IllegalArgumentException inTensor(String name, IllegalArgumentException e) {
+    return new IllegalArgumentException("tensor '" + name + "': " + e.getMessage(), e);
   }
 
   /// Whether the text form is more than what every object has.
@@ -94,43 +102,63 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     return type.bits() / 8;
   }
 
-  /// What makes the values of slices in host memory, on the stream of this tensor.
-  ///
-  /// @param seed the stream of the checkpoint
-  Source source(Device device, RandomStream seed) {
-    RandomStream stream = seed.named(name);
-    if (!byLinearAlgebra()) {
-      return new Source(this, device, stream, null);
-    }
-    Tensor whole = device.linearAlgebra().device().allocate(type.dtype().orElseThrow(), shape);
-    try {
-      initializer.fill(whole, seed, name);
-    } catch (RuntimeException e) {
-      whole.close();
-      throw e;
-    }
-    return new Source(this, device, stream, whole);
+  /// Makes use of a source of a part of the tensor.
+  interface Use {
+    void of(Source source) throws IOException;
   }
 
-  /// @param whole has been filled already, if its values come through linear algebra
-  record Source(TensorSpec spec, Device device, RandomStream stream, @Nullable Tensor whole) implements AutoCloseable {
-    void fill(Slice slice, MemorySegment host) {
-      if (whole != null) {
-        whole.device().read(whole, slice.start() * spec.width(), host.asSlice(0, slice.elements() * spec.width()));
-      } else if (spec.type.dtype().isPresent()) {
-        device.fill(host, spec.type.dtype().get(), slice, spec.initializer, stream);
-      } else if (spec.initializer instanceof Constant(double value)) {
-        long bits = spec.type.integer(value).orElseThrow();
-        for (long at = 0; at < slice.elements() * spec.width(); at++) {
-          host.set(ValueLayout.JAVA_BYTE, at, (byte) (bits >>> at % spec.width() * Byte.SIZE));
+  /// Gives the sources of the tensor's values, one after the other: one for all of it or, of a large orthogonal matrix, one for each panel of
+  /// rows.
+  ///
+  /// @param seed the stream of the checkpoint
+  void forEachSource(Device device, RandomStream seed, Use use) throws IOException {
+    RandomStream stream = seed.named(name);
+    if (!byLinearAlgebra()) {
+      use.of(new Source(this, device, stream, Slice.of(shape), null));
+      return;
+    }
+    Device own = device.linearAlgebra().device();
+    DType dtype = type.dtype().orElseThrow();
+    if (initializer instanceof Orthogonal orthogonal) {
+      OrthogonalPanels panels = new OrthogonalPanels(orthogonal, dtype, shape, stream);
+      if (panels.count() > 1 && panels.alongRows()) {
+        try (OrthogonalPanels.Triangle all = panels.merge(panels.triangles(own, 0, panels.count()))) {
+          for (int i = 0; i < panels.count(); i++) {
+            held(own, dtype, panels.slice(i), stream, panel -> panels.fill(panel, all), use);
+          }
         }
+        return;
       }
     }
+    held(own, dtype, Slice.of(shape), stream, whole -> initializer.fill(whole, seed, name), use);
+  }
 
-    @Override
-    public void close() {
-      if (whole != null) {
-        whole.close();
+  private void held(Device device, DType dtype, Slice slice, RandomStream stream, Consumer<Tensor> fill, Use use) throws IOException {
+    try (Tensor tensor = device.allocate(dtype, slice)) {
+      try {
+        fill.accept(tensor);
+      } catch (IllegalArgumentException e) {
+        throw inTensor(name, e);
+      }
+      use.of(new Source(this, device, stream, slice, tensor));
+    }
+  }
+
+  /// What makes the values of slices in host memory.
+  ///
+  /// @param slice what there are values of
+  /// @param held has these values already, if they come through linear algebra
+  record Source(TensorSpec spec, Device device, RandomStream stream, Slice slice, @Nullable Tensor held) {
+    void fill(Slice chunk, MemorySegment host) {
+      if (held != null) {
+        held.device().read(held, (chunk.start() - slice.start()) * spec.width(), host.asSlice(0, chunk.elements() * spec.width()));
+      } else if (spec.type.dtype().isPresent()) {
+        device.fill(host, spec.type.dtype().get(), chunk, spec.initializer, stream);
+      } else if (spec.initializer instanceof Constant(double value)) {
+        long bits = spec.type.integer(value).orElseThrow();
+        for (long at = 0; at < chunk.elements() * spec.width(); at++) {
+          host.set(ValueLayout.JAVA_BYTE, at, (byte) (bits >>> at % spec.width() * Byte.SIZE));
+        }
       }
     }
   }

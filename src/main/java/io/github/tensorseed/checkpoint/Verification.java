@@ -77,11 +77,9 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
           }
           try {
             TensorSpec spec = new TensorSpec(tensor.name(), tensor.type(), tensor.shape(), Expression.parse(expression, own));
-            try (TensorSpec.Source source = spec.source(device, RandomStream.of(provenance.seed()))) {
-              Comparing comparing = new Comparing(checkpoint, tensor, source, workers);
-              comparing.run(progress);
-              comparing.fault().ifPresentOrElse(faults::add, () -> comparing.within().ifPresent(within::add));
-            }
+            Comparing comparing = new Comparing(checkpoint, tensor, spec, workers);
+            spec.forEachSource(device, RandomStream.of(provenance.seed()), source -> comparing.run(source, progress));
+            comparing.fault().ifPresentOrElse(faults::add, () -> comparing.within().ifPresent(within::add));
           } catch (IllegalArgumentException e) {
             throw new IOException(shard.file() + ": the expression of tensor '" + Printable.of(tensor.name()) + "' cannot be: "
                 + Printable.of(String.valueOf(e.getMessage())), e);
@@ -117,29 +115,31 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
   private static final class Comparing {
     private final Checkpoint checkpoint;
     private final StoredTensor tensor;
-    private final TensorSpec.Source source;
     private final Workers workers;
     private final boolean exact;
     private final int width;
+    /// Of what the source gives that is being compared.
     private double largest;
+    /// The greatest there was, relative to the largest magnitude beside it.
     private double deviation;
     private long element = Long.MAX_VALUE;
     private long differing;
     private double expected;
     private double found;
+    private double allowed;
 
-    Comparing(Checkpoint checkpoint, StoredTensor tensor, TensorSpec.Source source, Workers workers) {
+    Comparing(Checkpoint checkpoint, StoredTensor tensor, TensorSpec spec, Workers workers) {
       this.checkpoint = checkpoint;
       this.tensor = tensor;
-      this.source = source;
       this.workers = workers;
-      exact = !source.spec().byLinearAlgebra();
-      width = source.spec().width();
+      exact = !spec.byLinearAlgebra();
+      width = spec.width();
     }
 
-    void run(LongConsumer progress) throws IOException {
+    void run(TensorSpec.Source source, LongConsumer progress) throws IOException {
+      largest = 0;
       if (!exact) {
-        forEachChunk((slice, stored, made) -> {
+        forEachChunk(source, (slice, stored, made) -> {
           source.fill(slice, made);
           double most = 0;
           for (long i = 0; i < slice.elements(); i++) {
@@ -151,7 +151,7 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
           }
         });
       }
-      forEachChunk((slice, stored, made) -> {
+      forEachChunk(source, (slice, stored, made) -> {
         checkpoint.read(tensor, slice.start() * width, stored);
         source.fill(slice, made);
         if (stored.mismatch(made) >= 0) {
@@ -165,8 +165,8 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
       void take(Slice slice, MemorySegment stored, MemorySegment made) throws IOException;
     }
 
-    private void forEachChunk(Chunk action) throws IOException {
-      for (Slice slice : Slice.of(tensor.shape()).chunks(ChunkWriter.CHUNK / width)) {
+    private void forEachChunk(TensorSpec.Source source, Chunk action) throws IOException {
+      for (Slice slice : source.slice().chunks(ChunkWriter.CHUNK / width)) {
         long bytes = slice.elements() * width;
         workers.submit((_, first, second) -> action.take(slice, first.asSlice(0, bytes), second.asSlice(0, bytes)));
       }
@@ -193,12 +193,13 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
         count++;
       }
       synchronized (this) {
-        deviation = Math.max(deviation, most);
+        deviation = Math.max(deviation, largest == 0 ? 0 : most / largest);
         differing += count;
         if (count > 0 && slice.start() + first < element) {
           element = slice.start() + first;
           expected = Values.decode(tensor.type(), made, first);
           found = Values.decode(tensor.type(), stored, first);
+          allowed = exact ? 0 : allowed(expected, expected);
         }
       }
     }
@@ -214,12 +215,12 @@ public record Verification(int tensors, long bytes, List<Within> within, List<Fa
 
     Optional<Fault> fault() {
       return differing == 0 ? Optional.empty() : Optional.of(new Fault(
-          tensor.name(), file(), element, differing, expected, found, exact ? 0 : allowed(expected, expected)));
+          tensor.name(), file(), element, differing, expected, found, allowed));
     }
 
     Optional<Within> within() {
       return exact ? Optional.empty()
-          : Optional.of(new Within(tensor.name(), file(), largest == 0 ? 0 : deviation / largest));
+          : Optional.of(new Within(tensor.name(), file(), deviation));
     }
   }
 }

@@ -1,7 +1,9 @@
 package io.github.tensorseed.cpu;
 
 import static io.github.tensorseed.cpu.OpenBlas.COLUMN_MAJOR;
+import static io.github.tensorseed.cpu.OpenBlas.LEFT;
 import static io.github.tensorseed.cpu.OpenBlas.LOWER;
+import static io.github.tensorseed.cpu.OpenBlas.NON_UNIT;
 import static io.github.tensorseed.cpu.OpenBlas.NO_TRANSPOSE;
 import static io.github.tensorseed.cpu.OpenBlas.ROW_MAJOR;
 import static io.github.tensorseed.cpu.OpenBlas.TRANSPOSE;
@@ -143,6 +145,13 @@ final class CpuLinearAlgebra extends LinearAlgebra {
         }
       }
     });
+  }
+
+  @Override
+  protected void callTrsm(Tensor a, Tensor b) {
+    OpenBlas.Functions functions = functions(b);
+    OpenBlas.call(functions.trsm, ROW_MAJOR, LEFT, LOWER, NO_TRANSPOSE, NON_UNIT, extent(b, 0), extent(b, 1), functions.number(1), memory(a),
+        stride(a), memory(b), stride(b));
   }
 
   @Override

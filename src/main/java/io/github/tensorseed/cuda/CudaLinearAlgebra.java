@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.jcublas.JCublas2;
+import jcuda.jcublas.cublasDiagType;
 import jcuda.jcublas.cublasFillMode;
 import jcuda.jcublas.cublasHandle;
 import jcuda.jcublas.cublasOperation;
@@ -163,6 +164,19 @@ final class CudaLinearAlgebra extends LinearAlgebra {
       }
       return code;
     });
+  }
+
+  @Override
+  protected void callTrsm(Tensor a, Tensor b) {
+    int right = cublasSideMode.CUBLAS_SIDE_RIGHT;
+    int upper = cublasFillMode.CUBLAS_FILL_MODE_UPPER;
+    int same = cublasOperation.CUBLAS_OP_N;
+    int general = cublasDiagType.CUBLAS_DIAG_NON_UNIT;
+    call(name("cublas", b, "trsm"), () -> wide(b)
+        ? JCublas2.cublasDtrsm(blas, right, upper, same, general, extent(b, 1), extent(b, 0), scalar(b, 0, 1), pointer(a), stride(a),
+            pointer(b), stride(b))
+        : JCublas2.cublasStrsm(blas, right, upper, same, general, extent(b, 1), extent(b, 0), scalar(b, 0, 1), pointer(a), stride(a),
+            pointer(b), stride(b)));
   }
 
   @Override

@@ -154,7 +154,7 @@ class CudaLinearAlgebraTest {
     assertThat(fork.code()).as(fork.out() + fork.err()).isZero();
     assertThat(fork.out().lines()).contains("gemmAndGemv", "eigenvalues", "orthonormalRows", "whiteDataHasTheIdentityForItsCovariance")
         .contains("bothSidesMakeTheSameRows", "kerasImageDataGenerator", "whatIsSavedComesBack", "everyRowComesOnceAndInOrder")
-        .contains("everyDeviceIsNearTheHost", "gradientsAreThoseOfCentralDifferences").hasSize(54);
+        .contains("everyDeviceIsNearTheHost", "gradientsAreThoseOfCentralDifferences", "orthogonalPanels").hasSize(56);
     JsonNode left = new ObjectMapper().readTree(Files.readString(report));
     assertThat(left.get("leaks")).isEmpty();
     left.get("live").forEach(count -> assertThat(count.asInt()).as(left.get("live").toString()).isZero());
