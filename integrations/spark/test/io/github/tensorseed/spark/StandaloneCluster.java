@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,8 +21,11 @@ final class StandaloneCluster implements AutoCloseable {
   private final Path folder;
   private final String master;
   private final int workers;
+  private final Path gpus;
   private final List<Process> processes = new ArrayList<>();
 
+  /// Workers that have a GPU say so, and give it to applications that ask for one.
+  ///
   /// @param folder for logs, and for what executors leave
   StandaloneCluster(Path folder, int workers) throws IOException {
     this.folder = folder;
@@ -31,6 +35,8 @@ final class StandaloneCluster implements AutoCloseable {
     for (String entry : classPath().filter(entry -> entry.endsWith(".jar")).toList()) {
       Files.createSymbolicLink(jars.resolve(Path.of(entry).getFileName()), Path.of(entry));
     }
+    gpus = Files.writeString(folder.resolve("gpus"), "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"0\"]}'");
+    Files.setPosixFilePermissions(gpus, PosixFilePermissions.fromString("rwx------"));
     int port = freePort();
     master = "spark://127.0.0.1:" + port;
     start("master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "" + port, "--webui-port", "0");
@@ -58,6 +64,7 @@ final class StandaloneCluster implements AutoCloseable {
         "spark.driver.host", "127.0.0.1",
         "spark.driver.bindAddress", "127.0.0.1",
         "spark.executor.memory", "500m",
+        "spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.cores.max", "" + workers,
         // Until all executors are there, so that each has tasks.
         "spark.scheduler.minRegisteredResourcesRatio", "1.0",
@@ -73,7 +80,7 @@ final class StandaloneCluster implements AutoCloseable {
 
   private void start(String name, String main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m",
-        "-XX:TieredStopAtLevel=1"));
+        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dspark.worker.resource.gpu.amount=1", "-Dspark.worker.resource.gpu.discoveryScript=" + gpus));
     command.addAll(List.of(JavaModuleOptions.defaultModuleOptionArray()));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
     command.addAll(List.of(arguments));
