@@ -85,7 +85,7 @@ final class HadoopFolder implements Closeable {
     Set<String> kept = new TreeSet<>();
     for (FileStatus there : files.listStatus(folder)) {
       String name = there.getPath().getName();
-      if (!shards.containsKey(name) && !texts.containsKey(name) && !name.endsWith(".safetensors") && !name.endsWith(".safetensors.index.json")) {
+      if (!texts.containsKey(name) && !name.endsWith(".safetensors") && !name.endsWith(".safetensors.index.json")) {
         continue;
       }
       if (!resume) {
@@ -182,7 +182,7 @@ final class HadoopFolder implements Closeable {
   private static IOException explained(Path path, Exception cause) {
     String remedy = switch (cause) {
       case UnsupportedFileSystemException _ -> "; give the jars of that file system to spark-submit with --packages";
-      case RuntimeException e when e.getCause() instanceof ClassNotFoundException || String.valueOf(e.getMessage()).contains("ClassNotFound") ->
+      case RuntimeException e when String.valueOf(e.getMessage()).contains("ClassNotFound") ->
           "; give the jars of that file system to spark-submit, as with --packages org.apache.hadoop:hadoop-aws:3.5.0 for s3a";
       default -> "; see that it can be reached and written from every node, or choose another place";
     };

@@ -26,8 +26,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     footer = {
       "",
-      "Tasks fill on the GPU that Spark assigns to them (spark.task.resource.gpu.amount), else on their cores (spark.task.cpus). MODEL and other",
-      "files are read by the driver. With fewer files than cores give a smaller --shard-size. --tensor writes a checkpoint here as well.",
+      "Tasks fill on the GPU that Spark assigns to them (spark.task.resource.gpu.amount), else on their cores (spark.task.cpus).",
+      "The driver reads MODEL and recipes. With fewer files than cores give a smaller --shard-size. --tensor writes a checkpoint as well.",
       "",
       "Examples, after 'spark-submit --master ... --class io.github.tensorseed.spark.InitJob --jars ... tensorseed-spark.jar':",
       "  llama-3.1-405b --dtype bf16 --out hdfs://namenode/llama",
@@ -40,8 +40,8 @@ public final class InitJob implements Callable<Integer> {
   @Mixin PlanOptions options = new PlanOptions();
 
   @Option(names = "--out", required = true, paramLabel = "URI",
-      description = "The folder to write to, in any file system that Hadoop knows: hdfs://..., s3a://..., file:///... on a disk that all nodes"
-          + " share.")
+      description = "The folder to write to, in any file system that Hadoop knows: hdfs://..., s3a://..., file:///... on a disk that all"
+          + " nodes share.")
   String out = "";
 
   @Option(names = "--seed", paramLabel = "N", defaultValue = "0",

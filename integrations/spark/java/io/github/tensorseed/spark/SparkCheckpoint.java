@@ -50,7 +50,8 @@ public final class SparkCheckpoint {
   }
 
   /// What tasks share.
-  private record Work(List<Words> tensors, long seed, long shardSize, String folder, SerializableConfiguration hadoop) implements Serializable {
+  private record Work(List<Words> tensors, long seed, long shardSize, String folder, SerializableConfiguration hadoop)
+      implements Serializable {
     ShardLayout layout() {
       return ShardLayout.of(tensors.stream().map(Words::tensor).toList(), seed, shardSize);
     }
@@ -72,7 +73,7 @@ public final class SparkCheckpoint {
   /// @param out a folder in any file system that Hadoop knows, as `hdfs://namenode/weights`; it must be one place for all nodes
   /// @param resume keeps the files that an interrupted run of the same plan has finished
   /// @throws IllegalArgumentException if a tensor cannot be made of its text alone, or the plan has none
-  /// @throws IOException if something is in the way, the folder cannot be reached, or a task failed too often; with the reason and the remedy
+  /// @throws IOException if something is in the way, the folder cannot be reached, or a task failed too often; with the reason
   public static Result write(JavaSparkContext spark, Plan plan, long seed, long shardSize, String out, boolean resume) throws IOException {
     SerializableConfiguration hadoop = new SerializableConfiguration(spark.hadoopConfiguration());
     List<Words> tensors = plan.tensors().stream().map(Words::of).toList();

@@ -49,8 +49,8 @@ public final class SparkWhitening {
   /// @param tasks how many shares
   /// @throws IllegalArgumentException if it has no rows, or `tasks` is not positive
   /// @throws IOException if it cannot be read here, or a task failed too often
-  public static Covariance covariance(JavaSparkContext spark, String data, int tasks, Precision precision, Shrinkage shrinkage, Device device)
-      throws IOException {
+  public static Covariance covariance(JavaSparkContext spark, String data, int tasks, Precision precision, Shrinkage shrinkage,
+      Device device) throws IOException {
     if (tasks < 1) {
       throw new IllegalArgumentException("tasks = " + tasks + ": at least 1 is needed");
     }
@@ -74,7 +74,8 @@ public final class SparkWhitening {
     }
   }
 
-  private static Iterator<byte[]> sums(String data, int share, int shares, long rows, Precision precision, Shrinkage shrinkage) throws IOException {
+  private static Iterator<byte[]> sums(String data, int share, int shares, long rows, Precision precision, Shrinkage shrinkage)
+      throws IOException {
     long from = Math.floorDiv(Math.multiplyExact(rows, (long) share), shares);
     long to = Math.floorDiv(Math.multiplyExact(rows, share + 1L), shares);
     if (from == to) {
@@ -110,8 +111,8 @@ public final class SparkWhitening {
     long triangle = d * (d + 1) / 2 * (covariance.precision() == Precision.F32 ? Float.BYTES : Double.BYTES);
     long all = triangle + 8 * (3 * d + 8);
     if (all > Integer.MAX_VALUE - 8) {
-      throw new IllegalArgumentException(d + " features: a task's result has less than 2 GiB in Spark, so at most some 23,000 features, or 32,000 in"
-          + " precision f32; fit them on one machine");
+      throw new IllegalArgumentException(d + " features: a task's result has less than 2 GiB in Spark, so at most some 23,000 features, or"
+          + " 32,000 in precision f32; fit them on one machine");
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) all);
     covariance.save(bytes);

@@ -31,8 +31,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     footer = {
       "",
-      "The file is that of 'tensorseed zca fit', within rounding, of its covariance side. The driver has d x d in double precision four times, the",
-      "last two of them outside of Java's heap; its spark.driver.maxResultSize must allow 4 d^2 bytes for each of the last merges.",
+      "The file is that of 'tensorseed zca fit --side covariance', within rounding. The driver has d x d in double precision four times,",
+      "mostly outside of Java's heap, and spark.driver.maxResultSize must allow 4 d^2 bytes for each task of the last merge.",
       "",
       "Examples, after 'spark-submit --master ... --class io.github.tensorseed.spark.ZcaFitJob --jars ... tensorseed-spark.jar':",
       "  --data /shared/x.npy --out hdfs://namenode/zca.safetensors",
@@ -42,8 +42,8 @@ public final class ZcaFitJob implements Callable<Integer> {
   @Spec CommandSpec spec = CommandSpec.create();
 
   @Option(names = "--data", required = true, paramLabel = "FILE[:NAME]",
-      description = "Rows, at one path for all nodes: .npy, .safetensors (of several tensors the one of NAME), IDX as MNIST comes; or FILE:D, bare"
-          + " little-endian f32 of D features. What is gzipped is read by every task from its beginning.")
+      description = "Rows, at one path for all nodes: .npy, .safetensors (of several tensors the one of NAME), IDX as MNIST comes; or"
+          + " FILE:D, bare little-endian f32 of D features. What is gzipped is read by every task from its beginning.")
   String data = "";
 
   @Option(names = "--out", required = true, paramLabel = "URI",
@@ -52,7 +52,8 @@ public final class ZcaFitJob implements Callable<Integer> {
 
   @Mixin WhiteningOptions fitting = new WhiteningOptions();
 
-  @Option(names = "--tasks", paramLabel = "N", description = "Into how many shares the rows are divided. Default: the cores of the cluster.")
+  @Option(names = "--tasks", paramLabel = "N",
+      description = "Into how many shares the rows are divided. Default: the cores of the cluster.")
   @Nullable Integer tasks;
 
   /// Runs the job, and leaves with the exit code of the command where it failed.

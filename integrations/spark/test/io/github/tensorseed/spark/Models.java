@@ -8,8 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.TreeMap;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /// A small model of seven files, of which one has ten chunks and others many small tensors, and what one machine makes of it.
@@ -32,10 +32,9 @@ final class Models {
   }
 
   /// The files that `tensorseed init` writes, by their names.
-  static Map<String, byte[]> byOneMachine(Path folder, String... more) throws IOException {
+  static Map<String, byte[]> byOneMachine(Path folder) throws IOException {
     Path out = folder.resolve("one");
-    command(Stream.concat(Stream.of("init", config(folder).toString(), "--seed", "" + SEED, "--shard-size", "1MB", "--device", "cpu", "--out",
-        out.toString()), Stream.of(more)).toArray(String[]::new));
+    command("init", config(folder).toString(), "--seed", "" + SEED, "--shard-size", "1MB", "--device", "cpu", "--out", out.toString());
     return contents(out);
   }
 

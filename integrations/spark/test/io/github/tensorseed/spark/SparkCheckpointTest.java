@@ -7,9 +7,9 @@ import static io.github.tensorseed.spark.Models.requireSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.github.tensorseed.DType;
 import io.github.tensorseed.Initializer;
 import io.github.tensorseed.Shape;
-import io.github.tensorseed.DType;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import io.github.tensorseed.model.Plan;
 import java.io.IOException;
@@ -99,7 +99,8 @@ class SparkCheckpointTest {
     assertThatExceptionOfType(IOException.class).isThrownBy(() -> write("trouble:" + out, false))
         .withMessageContaining("the disk has a bad day").withMessageNotContaining("\n");
 
-    assertThat(contents(out).keySet()).isNotEmpty().noneMatch(name -> name.contains("00003") || name.endsWith(".json") || name.endsWith(".tmp"));
+    assertThat(contents(out).keySet()).isNotEmpty()
+        .noneMatch(name -> name.contains("00003") || name.endsWith(".json") || name.endsWith(".tmp"));
 
     // What has been finished is not made again.
     Path marks = troubles(Map.of());

@@ -41,8 +41,8 @@ final class StandaloneCluster implements AutoCloseable {
     master = "spark://127.0.0.1:" + port;
     start("master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "" + port, "--webui-port", "0");
     for (int i = 0; i < workers; i++) {
-      start("worker-" + i, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "600m",
-          "--work-dir", folder.resolve("work-" + i).toString(), master);
+      start("worker-" + i, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "--cores", "1",
+          "--memory", "600m", "--work-dir", folder.resolve("work-" + i).toString(), master);
     }
   }
 
@@ -80,7 +80,8 @@ final class StandaloneCluster implements AutoCloseable {
 
   private void start(String name, String main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m",
-        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dspark.worker.resource.gpu.amount=1", "-Dspark.worker.resource.gpu.discoveryScript=" + gpus));
+        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dspark.worker.resource.gpu.amount=1",
+        "-Dspark.worker.resource.gpu.discoveryScript=" + gpus));
     command.addAll(List.of(JavaModuleOptions.defaultModuleOptionArray()));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
     command.addAll(List.of(arguments));

@@ -21,8 +21,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.apache.spark.deploy.SparkSubmit;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.deploy.SparkSubmit;
 import org.apache.spark.launcher.JavaModuleOptions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -59,8 +59,9 @@ class StandaloneClusterTest {
     Path one = folder.resolve("one.safetensors");
     Models.command("zca", "fit", "--data", data.toString(), "--eps", "0.1", "--device", "cpu", "--out", one.toString());
     Path out = folder.resolve("cluster");
-    // On the emulated GPU, which a task finds only if it takes what it was assigned: auto would as well, cpu would not.
-    List<String> options = new ArrayList<>(List.of("--conf", "spark.executor.resource.gpu.amount=1", "--conf", "spark.task.resource.gpu.amount=1"));
+    // On the emulated GPU, of which Spark alone knows that it is assigned.
+    List<String> options = new ArrayList<>(List.of("--conf", "spark.executor.resource.gpu.amount=1",
+        "--conf", "spark.task.resource.gpu.amount=1"));
     Fork.environment("lazy").forEach((key, value) -> options.addAll(List.of("--conf", "spark.executorEnv." + key + "=" + value)));
     Fork init = submit(options, InitJob.class, Models.config(folder).toString(), "--seed", "" + SEED, "--shard-size", "1MB", "--out",
         out.toString());
@@ -105,7 +106,8 @@ class StandaloneClusterTest {
     }
     Map<String, byte[]> one = Models.byOneMachine(folder);
     requireSame(contents(out), one);
-    assertThat(TroubledFileSystem.attempts(marks, ".safetensors.attempt")).as("one for each file, and that which died").isEqualTo(one.size() - 2 + 1);
+    assertThat(TroubledFileSystem.attempts(marks, ".safetensors.attempt")).as("one for each file, and that which died")
+        .isEqualTo(one.size() - 2 + 1);
   }
 
   private static void await(Callable<Boolean> condition) throws Exception {
