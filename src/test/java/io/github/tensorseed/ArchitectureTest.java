@@ -33,7 +33,7 @@ class ArchitectureTest {
   private static final Map<String, Set<String>> ADDED = Map.of(
       "djl", Set.of("cpu"),
       "dl4j", Set.of("cpu"),
-      "spark", Set.of("cpu", "device", "checkpoint", "model", "whitening"));
+      "spark", Set.of("cpu", "device", "checkpoint", "model", "whitening", "cli"));
 
   @Test
   void packagesUseWhatTheyMay() {

@@ -96,7 +96,7 @@ class ReadmeTest {
         public class Example {
           public static void main(String[] args) {}
           static void train(CUstream stream, CUdeviceptr memory, CUdeviceptr other, int steps) {
-        """ + examples().get(4) + "}}");
+        """ + examples().getLast() + "}}");
   }
 
   private static List<String> examples() throws IOException {

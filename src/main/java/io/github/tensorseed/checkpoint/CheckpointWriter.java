@@ -4,14 +4,12 @@ import io.github.tensorseed.Device;
 import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.checkpoint.ShardLayout.Shard;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -85,16 +83,8 @@ public final class CheckpointWriter {
   /// @throws IOException if something is in the way, another run is writing there, or the disk is full or not to be written; with the
   ///     path, the reason and the remedy
   public Result write(ShardLayout layout, Path directory, @Nullable String config, Existing existing, Part part) throws IOException {
-    if (layout.provenance().generator() != device.generator()) {
-      throw new IllegalArgumentException("the layout is of the generator " + layout.provenance().generator() + ", and " + device.name()
-          + " has " + device.generator() + "; both must have the same");
-    }
-    Map<String, byte[]> texts = new LinkedHashMap<>();
-    layout.index().ifPresent(index -> texts.put(ShardLayout.INDEX, index));
-    if (config != null) {
-      requireMarked(config);
-      texts.put(ShardLayout.CONFIG, config.getBytes(StandardCharsets.UTF_8));
-    }
+    requireGenerator(layout.provenance());
+    SequencedMap<String, byte[]> texts = layout.texts(config);
     String algebra = algebra(layout.shards().stream().anyMatch(shard -> part.includes(shard) && shard.byLinearAlgebra()));
     List<String> written = new ArrayList<>();
     List<String> kept = new ArrayList<>();
@@ -112,7 +102,7 @@ public final class CheckpointWriter {
           DurableFile.write(directory.resolve(shard.file()), target.temporary(shard.file()), channel -> {
             byte[] header = shard.header(algebra);
             TensorFile.write(channel, ByteBuffer.wrap(header));
-            fill(channel, header.length, shard.tensors(), shard.provenance().seed());
+            fill(new PackSink.Places(channel), header.length, shard.tensors(), shard.provenance().seed());
           });
         }
       }
@@ -121,21 +111,27 @@ public final class CheckpointWriter {
     return new Result(List.copyOf(written), List.copyOf(kept));
   }
 
+  private void requireGenerator(Provenance provenance) {
+    if (provenance.generator() != device.generator()) {
+      throw new IllegalArgumentException("the layout is of the generator " + provenance.generator() + ", and " + device.name()
+          + " has " + device.generator() + "; both must have the same");
+    }
+  }
+
   /// What does linear algebra here. Its libraries are loaded where they are needed alone, and before anything is written.
   private String algebra(boolean needed) {
     return needed ? Provenance.text(device.linearAlgebra()) : "";
   }
 
-  private static void requireMarked(String config) {
-    boolean marked;
-    try {
-      marked = Target.isMarkedConfig(Json.of("config.json", config));
-    } catch (IOException e) {
-      throw new IllegalArgumentException("the text of config.json is malformed: " + e.getMessage(), e);
-    }
-    if (!marked) {
-      throw new IllegalArgumentException("config.json lacks \"" + Provenance.CONFIG_KEY + "\", by which a later run knows it as ours");
-    }
+  /// Writes one file of a checkpoint to a stream, from the first byte to the last, for places that this class does not know: a distributed
+  /// file system, an object store, a socket. The stream stays open. Beside the files go [ShardLayout#texts].
+  ///
+  /// @throws IllegalArgumentException if the layout is of another generator than the device's, or if a tensor cannot be filled
+  public void write(Shard shard, OutputStream out) throws IOException {
+    requireGenerator(shard.provenance());
+    byte[] header = shard.header(algebra(shard.byLinearAlgebra()));
+    out.write(header);
+    fill(new PackSink.Turns(out, header.length), header.length, shard.tensors(), shard.provenance().seed());
   }
 
   /// Writes one safetensors file.
@@ -158,12 +154,12 @@ public final class CheckpointWriter {
 
   private void write(Path file, byte[] header, List<TensorSpec> tensors, long seed, boolean force) throws IOException {
     try (TensorFile alone = TensorFile.create(file, header, tensors.stream().mapToLong(TensorSpec::bytes).sum(), force)) {
-      alone.fill(channel -> fill(channel, header.length, tensors, seed));
+      alone.fill(channel -> fill(new PackSink.Places(channel), header.length, tensors, seed));
       alone.finish();
     }
   }
 
-  private void fill(FileChannel channel, long position, List<TensorSpec> tensors, long seed) throws IOException {
-    new ChunkWriter(device, threads, channel, position, tensors, RandomStream.of(seed), progress).write();
+  private void fill(PackSink sink, long position, List<TensorSpec> tensors, long seed) throws IOException {
+    new ChunkWriter(device, threads, sink, position, tensors, RandomStream.of(seed), progress).write();
   }
 }

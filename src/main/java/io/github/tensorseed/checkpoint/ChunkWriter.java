@@ -5,14 +5,10 @@ import io.github.tensorseed.RandomStream;
 import io.github.tensorseed.Slice;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 
 /// Fills the tensors of one file a pack at a time, on several threads, and writes each pack to its place.
@@ -27,23 +23,21 @@ final class ChunkWriter {
   private static final long FLUSH = 256L << 20;
 
   private final Device device;
-  private final FileChannel channel;
+  private final PackSink sink;
   private final List<TensorSpec> tensors;
   private final RandomStream seed;
   private final LongConsumer progress;
   private final Semaphore filling;
-  /// The system lets one thread write to a file at a time, and others spin meanwhile, at the expense of those that fill.
-  private final Lock writing = new ReentrantLock();
   private final AtomicBoolean flushing = new AtomicBoolean();
   private Pack pack;
   private long flushed;
 
   /// @param threads fill at a time; one more writes, and one waits for the disk
   /// @param position where the tensors begin in the file, one behind the other
-  ChunkWriter(Device device, int threads, FileChannel channel, long position, List<TensorSpec> tensors, RandomStream seed,
+  ChunkWriter(Device device, int threads, PackSink sink, long position, List<TensorSpec> tensors, RandomStream seed,
       LongConsumer progress) {
     this.device = device;
-    this.channel = channel;
+    this.sink = sink;
     this.tensors = tensors;
     this.seed = seed;
     this.progress = progress;
@@ -100,7 +94,7 @@ final class ChunkWriter {
   /// Errors of the disk are told only once, so that none may be lost here.
   private void flush() throws IOException {
     try {
-      channel.force(false);
+      sink.flush();
     } finally {
       flushing.set(false);
     }
@@ -109,8 +103,16 @@ final class ChunkWriter {
   private void handOver(Workers workers) throws IOException {
     Pack full = pack;
     workers.submit((_, buffer, _) -> {
-      fill(full, buffer);
-      write(full, buffer.asByteBuffer());
+      boolean written = false;
+      try {
+        fill(full, buffer);
+        sink.write(buffer.asSlice(0, full.bytes).asByteBuffer(), full.position);
+        written = true;
+      } finally {
+        if (!written) {
+          sink.abandon(); // a pack that waits for this one would wait forever
+        }
+      }
       progress.accept(full.bytes);
     });
     pack = new Pack(full.position + full.bytes);
@@ -130,18 +132,6 @@ final class ChunkWriter {
       }
     } finally {
       filling.release();
-    }
-  }
-
-  private void write(Pack pack, ByteBuffer bytes) throws IOException {
-    bytes.limit(pack.bytes);
-    writing.lock();
-    try {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes, pack.position + bytes.position());
-      }
-    } finally {
-      writing.unlock();
     }
   }
 }

@@ -8,6 +8,7 @@ import io.github.tensorseed.Generator;
 import io.github.tensorseed.RandomStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -24,6 +25,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// Which tensors go into which file of a checkpoint.
 ///
@@ -54,6 +56,12 @@ public final class ShardLayout {
     /// Whether some of the values are outside the promise of one seed.
     boolean byLinearAlgebra() {
       return tensors.stream().anyMatch(TensorSpec::byLinearAlgebra);
+    }
+
+    /// Whether a file of `size` bytes is this one, as its first bytes say. Of values that come through linear algebra they do not.
+    public boolean isWhole(InputStream file, long size) throws IOException {
+      byte[] header = header("");
+      return size == header.length + dataBytes() && Arrays.equals(header, file.readNBytes(header.length));
     }
 
     /// The bytes before the values.
@@ -149,6 +157,33 @@ public final class ShardLayout {
   /// Bytes of the values of all tensors.
   public long bytes() {
     return bytes;
+  }
+
+  /// The files beside the shards, by name, to be written once these are there: `model.safetensors.index.json`, unless one file holds
+  /// everything, and `config.json`.
+  ///
+  /// @param config the text of `config.json`, marked with [Provenance#CONFIG_KEY] at its top level; null for none
+  /// @throws IllegalArgumentException if it is not marked
+  public SequencedMap<String, byte[]> texts(@Nullable String config) {
+    SequencedMap<String, byte[]> texts = new LinkedHashMap<>();
+    index().ifPresent(index -> texts.put(INDEX, index));
+    if (config != null) {
+      requireMarked(config);
+      texts.put(CONFIG, config.getBytes(StandardCharsets.UTF_8));
+    }
+    return texts;
+  }
+
+  private static void requireMarked(String config) {
+    boolean marked;
+    try {
+      marked = Target.isMarkedConfig(Json.of(CONFIG, config));
+    } catch (IOException e) {
+      throw new IllegalArgumentException("the text of config.json is malformed: " + e.getMessage(), e);
+    }
+    if (!marked) {
+      throw new IllegalArgumentException("config.json lacks \"" + Provenance.CONFIG_KEY + "\", by which a later run knows it as ours");
+    }
   }
 
   /// The text of `model.safetensors.index.json`; empty if one file holds everything.

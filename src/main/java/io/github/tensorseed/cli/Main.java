@@ -64,8 +64,15 @@ public final class Main {
   ///
   /// @return its exit code
   static int run(String[] args, PrintWriter out, PrintWriter err) {
+    return run(new Main(), args, out, err);
+  }
+
+  /// Runs a command of its own, with the same words and exit codes for what goes wrong.
+  ///
+  /// @param main annotated as picocli wants it
+  public static int run(Object main, String[] args, PrintWriter out, PrintWriter err) {
     try {
-      CommandLine command = new CommandLine(new Main())
+      CommandLine command = new CommandLine(main)
           .setOut(out)
           .setErr(err)
           .setCaseInsensitiveEnumValuesAllowed(true)
@@ -149,7 +156,7 @@ public final class Main {
   }
 
   /// Prints the version of this library.
-  static final class Version implements CommandLine.IVersionProvider {
+  public static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {
       return new String[] {"tensorseed " + Provenance.VERSION};

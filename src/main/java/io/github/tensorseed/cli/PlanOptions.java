@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /// What is to be written, as `init` and `plan` are told.
-final class PlanOptions {
+public final class PlanOptions {
   @Parameters(arity = "0..1", paramLabel = "MODEL", description = {
     "A built-in name such as gpt2 or llama-3-8b; a config.json or a folder with one; or, for a model without a template, an existing"
         + " checkpoint whose tensors are to be made anew: a folder, its index or a .safetensors file, with --recipe or --set."
@@ -50,7 +50,10 @@ final class PlanOptions {
           + " hwio ([k..., in, out], Keras). Default: ${DEFAULT-VALUE}.")
   Fans.Layout layout = Fans.Layout.OIHW;
 
-  Plan plan() throws IOException {
+  /// The plan that was asked for; maybe of nothing.
+  ///
+  /// @throws IllegalArgumentException for options that do not go together, and as [Plan#of]
+  public Plan plan() throws IOException {
     Plan plan = whole();
     if (!only.isEmpty()) {
       plan = plan.only(only);

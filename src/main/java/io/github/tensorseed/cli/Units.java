@@ -8,7 +8,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// Numbers as a person writes and reads them.
-final class Units {
+public final class Units {
   private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?)\\s*([kmgt]?i?b?)", Pattern.CASE_INSENSITIVE);
   private static final Map<String, Double> FACTORS = Map.of(
       "", 1.0, "k", 1e3, "m", 1e6, "g", 1e9, "t", 1e12, "ki", 0x1p10, "mi", 0x1p20, "gi", 0x1p30, "ti", 0x1p40);
@@ -27,7 +27,7 @@ final class Units {
   }
 
   /// Bytes of a text such as `5GB`, `500 MB`, `2GiB` or `1000`.
-  static long size(String text) {
+  public static long size(String text) {
     long bytes = amount(text);
     if (bytes < 1) {
       throw new IllegalArgumentException("'" + text + "' is no size; write a number of bytes with a unit, as in 5GB, 500MB or 2GiB");
@@ -56,7 +56,7 @@ final class Units {
   }
 
   /// A 64-bit seed: decimal from -2^63 to 2^64 - 1, or 0x and hexadecimal digits.
-  static long seed(String text) {
+  public static long seed(String text) {
     try {
       if (!text.chars().allMatch(c -> c < 128)) {
         throw new NumberFormatException("digits of another script");
@@ -72,7 +72,7 @@ final class Units {
   }
 
   /// Bytes with three or four digits and a decimal unit.
-  static String bytes(long bytes) {
+  public static String bytes(long bytes) {
     String[] units = {"bytes", "kB", "MB", "GB", "TB", "PB"};
     int unit = 0;
     double value = (double) bytes;
@@ -89,7 +89,7 @@ final class Units {
   }
 
   /// `1 tensor`, `2 tensors`.
-  static String count(long value, String noun) {
+  public static String count(long value, String noun) {
     return count(value) + " " + noun + (value == 1 ? "" : "s");
   }
 

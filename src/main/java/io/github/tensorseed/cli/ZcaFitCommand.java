@@ -5,18 +5,15 @@ import io.github.tensorseed.checkpoint.TensorFile;
 import io.github.tensorseed.whitening.Batches;
 import io.github.tensorseed.whitening.Covariance.Precision;
 import io.github.tensorseed.whitening.Epsilon;
-import io.github.tensorseed.whitening.Rank;
 import io.github.tensorseed.whitening.RowFile;
 import io.github.tensorseed.whitening.Scatter;
 import io.github.tensorseed.whitening.Whitening;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -48,37 +45,12 @@ final class ZcaFitCommand implements Callable<Integer> {
   @Option(names = "--out", required = true, paramLabel = "FILE", description = "The .safetensors file to write.")
   Path out = Path.of("");
 
-  @Option(names = "--kind", paramLabel = "KIND", defaultValue = "zca", description = "zca or pca. Default: ${DEFAULT-VALUE}.")
-  String kind = "zca";
-
-  @Option(names = "--eps", paramLabel = "E", defaultValue = "auto",
-      description = "What is added to each eigenvalue, so that directions of little variance are not blown up: a number; auto, 1e-6 times"
-          + " their mean; relative:S, S times their mean; keras:E, to the singular value as Keras does; sums:E, to the eigenvalue of the sum of"
-          + " products, as torchvision's recipe does. Default: ${DEFAULT-VALUE}.")
-  String epsilon = "auto";
-
-  @Option(names = "--rank", paramLabel = "N|SHARE",
-      description = "Keeps the N components of most variance, or as few as have this share of it, as in 0.99. Default: all that are more than"
-          + " rounding.")
-  @Nullable String rank;
-
-  @Option(names = "--ddof", paramLabel = "0|1",
-      description = "Divides by the number of rows less this. Default: 1; 0 with keras:E and sums:E.")
-  @Nullable Integer ddof;
-
-  @Option(names = "--precision", paramLabel = "PRECISION", defaultValue = "default",
-      description = "default: in F64, but of more than 1024 features products of F32 rows in F32; f32: all in F32, faster; f64: all in F64."
-          + " Default: ${DEFAULT-VALUE}.")
-  String precision = "default";
+  @Mixin WhiteningOptions fitting = new WhiteningOptions();
 
   @Option(names = "--side", paramLabel = "SIDE", defaultValue = "auto",
       description = "covariance: features by features; gram: rows by rows, which are kept in memory; auto: the smaller."
           + " Default: ${DEFAULT-VALUE}.")
   String side = "auto";
-
-  @Option(names = "--shrinkage", paramLabel = "S", defaultValue = "none",
-      description = "none, or ledoit-wolf for few rows. Default: ${DEFAULT-VALUE}.")
-  String shrinkage = "none";
 
   @Option(names = "--force", description = "Replaces the file if tensorseed wrote it.")
   boolean force;
@@ -88,10 +60,10 @@ final class ZcaFitCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Whitening.Options options = options();
-    Precision computing = precision.equalsIgnoreCase("default") ? Precision.MIXED : choice("--precision", Precision.class, precision);
-    Scatter.Side wanted = choice("--side", Scatter.Side.class, side);
-    Scatter.Shrinkage shrinking = choice("--shrinkage", Scatter.Shrinkage.class, shrinkage);
+    Whitening.Options options = fitting.options();
+    Precision computing = fitting.precision();
+    Scatter.Side wanted = WhiteningOptions.choice("--side", Scatter.Side.class, side);
+    Scatter.Shrinkage shrinking = fitting.shrinkage();
     if (!out.toString().toLowerCase(Locale.ROOT).endsWith(".safetensors")) {
       throw new IllegalArgumentException("--out " + out + ": it must end in .safetensors");
     }
@@ -123,64 +95,9 @@ final class ZcaFitCommand implements Callable<Integer> {
   }
 
   private static String why(Scatter scatter, Scatter.Side wanted, RowFile file) {
-    return name(scatter.side()) + ", " + (wanted != Scatter.Side.AUTO ? "as asked for"
+    return WhiteningOptions.name(scatter.side()) + ", " + (wanted != Scatter.Side.AUTO ? "as asked for"
         : Units.count(file.rows(), "row") + (file.rows() < file.features() ? " are fewer than " : " are not fewer than ")
             + Units.count(file.features(), "feature"));
-  }
-
-  private Whitening.Options options() {
-    Epsilon added = epsilon();
-    int less = ddof != null ? ddof : added instanceof Epsilon.SingularValue || added instanceof Epsilon.OfSums ? 0 : 1;
-    if (less != 0 && less != 1) {
-      throw new IllegalArgumentException("--ddof " + less + ": it is 1 for the unbiased covariance, or 0");
-    }
-    return Whitening.Options.of(choice("--kind", Whitening.Kind.class, kind)).with(added).with(rank()).withDdof(less);
-  }
-
-  private Epsilon epsilon() {
-    if (epsilon.equals("auto")) {
-      return Epsilon.standard();
-    }
-    int colon = epsilon.indexOf(':');
-    String form = epsilon.substring(0, colon + 1);
-    double value;
-    try {
-      value = Double.parseDouble(epsilon.substring(colon + 1));
-      return switch (form) {
-        case "" -> new Epsilon.Absolute(value);
-        case "relative:" -> new Epsilon.Relative(value);
-        case "keras:" -> new Epsilon.SingularValue(value);
-        case "sums:" -> new Epsilon.OfSums(value);
-        default -> throw new NumberFormatException(form);
-      };
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("--eps " + epsilon + ": give a number, as in 0.1, relative:S, keras:E, sums:E or auto", e);
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("--eps " + epsilon + ": " + e.getMessage(), e);
-    }
-  }
-
-  private Rank rank() {
-    if (rank == null) {
-      return Rank.all();
-    }
-    try {
-      return rank.matches("-?\\d+") ? new Rank.Count(Integer.parseInt(rank)) : new Rank.Variance(Double.parseDouble(rank));
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("--rank " + rank + ": give a number of components, or a share of the variance, as in 0.99", e);
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("--rank " + rank + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static String name(Enum<?> value) {
-    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
-  }
-
-  private static <E extends Enum<E>> E choice(String option, Class<E> type, String text) {
-    return Arrays.stream(type.getEnumConstants()).filter(value -> name(value).equalsIgnoreCase(text)).findAny()
-        .orElseThrow(() -> new IllegalArgumentException(option + " " + text + ": it is "
-            + String.join(" or ", Arrays.stream(type.getEnumConstants()).map(ZcaFitCommand::name).toList())));
   }
 
   private void print(Report report, RowFile file) {
@@ -216,7 +133,7 @@ final class ZcaFitCommand implements Callable<Integer> {
     static Report of(Path out, String data, Whitening whitening, double secondsReading, double seconds) {
       Whitening.Origin origin = whitening.origin();
       Spectrum spectrum = Spectrum.of(whitening);
-      return new Report(out.toString(), data, name(origin.kind()), origin.rows(), whitening.mean().length, whitening.rank(),
+      return new Report(out.toString(), data, WhiteningOptions.name(origin.kind()), origin.rows(), whitening.mean().length, whitening.rank(),
           switch (origin.epsilon()) {
             case Epsilon.SingularValue(double value) -> value;
             case Epsilon.OfSums(double value) -> value;
@@ -228,7 +145,7 @@ final class ZcaFitCommand implements Callable<Integer> {
             case Epsilon.SingularValue _ -> "on the singular value";
             case Epsilon.OfSums _ -> "on the eigenvalue of the sums";
           },
-          origin.ddof(), origin.precision() == Precision.MIXED ? "default" : name(origin.precision()), name(origin.side()), origin.shrinkage(),
+          origin.ddof(), origin.precision() == Precision.MIXED ? "default" : WhiteningOptions.name(origin.precision()), WhiteningOptions.name(origin.side()), origin.shrinkage(),
           spectrum.conditionBefore(), spectrum.conditionAfter(), origin.errorBound(), origin.device(), origin.library(), secondsReading,
           seconds);
     }

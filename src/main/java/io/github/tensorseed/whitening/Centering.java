@@ -4,6 +4,9 @@ import io.github.tensorseed.DType;
 import io.github.tensorseed.Device;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -128,6 +131,33 @@ final class Centering implements AutoCloseable {
     sums.copyFrom(total);
     rows += other.rows;
     return difference;
+  }
+
+  void save(DataOutputStream out) throws IOException {
+    out.writeLong(rows);
+    write(out, shift.toDoubles());
+    write(out, total);
+  }
+
+  void load(DataInputStream in) throws IOException {
+    rows = in.readLong();
+    shift.copyFrom(read(in, total.length));
+    total = read(in, total.length);
+    sums.copyFrom(total);
+  }
+
+  static void write(DataOutputStream out, double[] values) throws IOException {
+    for (double value : values) {
+      out.writeDouble(value);
+    }
+  }
+
+  static double[] read(DataInputStream in, int count) throws IOException {
+    double[] values = new double[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = in.readDouble();
+    }
+    return values;
   }
 
   /// The mean less the shift.

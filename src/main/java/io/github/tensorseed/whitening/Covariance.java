@@ -6,6 +6,12 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -39,6 +45,8 @@ public final class Covariance implements Scatter {
   private static final long WIDEST_IN_F64 = 1024;
   /// Rows whose products are added up in F32 before they are added to those in F64: more cost digits, fewer cost time.
   private static final long ROWS_IN_F32 = 1 << 14;
+  /// Begins what is saved: a word of no meaning, and the version of the format.
+  private static final long FORMAT = 0x7453_636f_7661_7201L;
 
   private final Device device;
   private final LinearAlgebra algebra;
@@ -214,6 +222,66 @@ public final class Covariance implements Scatter {
       algebra.ger(1, delta, s, theirs);
       algebra.ger((double) count, delta, delta, theirs);
       algebra.axpy(1, theirs, products);
+    }
+  }
+
+  /// Writes what was learnt so far, for [#load] on another device or machine: d x d and some numbers more. The stream stays open.
+  public void save(OutputStream out) throws IOException {
+    settle();
+    DataOutputStream data = new DataOutputStream(out);
+    data.writeLong(FORMAT);
+    data.writeLong(features);
+    data.writeUTF(precision.name());
+    data.writeBoolean(moments != null);
+    data.writeLong(rowsInF32);
+    centering.save(data);
+    if (moments != null) {
+      moments.save(data);
+    }
+    byte[] row = new byte[Math.toIntExact(features * products.dtype().bytes())];
+    for (long i = 0; i < features; i++) {
+      int count = Math.toIntExact((i + 1) * products.dtype().bytes());
+      device.read(products, i * row.length, MemorySegment.ofArray(row).asSlice(0, count));
+      data.write(row, 0, count);
+    }
+    data.flush();
+  }
+
+  /// What [#save] wrote, on this device.
+  ///
+  /// @throws IOException if it is something else, or ends too early
+  public static Covariance load(Device device, InputStream in) throws IOException {
+    DataInputStream data = new DataInputStream(in);
+    try {
+      if (data.readLong() != FORMAT) {
+        throw new IOException("these are not the bytes of a covariance that this version has saved");
+      }
+      long features = data.readLong();
+      Precision precision = Precision.valueOf(data.readUTF());
+      Covariance covariance = open(device, features, precision, data.readBoolean() ? Shrinkage.LEDOIT_WOLF : Shrinkage.NONE);
+      try {
+        covariance.read(data);
+        return covariance;
+      } catch (IOException | RuntimeException e) {
+        covariance.close();
+        throw e;
+      }
+    } catch (EOFException e) {
+      throw new IOException("the bytes of a covariance end too early", e);
+    }
+  }
+
+  private void read(DataInputStream data) throws IOException {
+    rowsInF32 = data.readLong();
+    centering.load(data);
+    if (moments != null) {
+      moments.load(data);
+    }
+    byte[] row = new byte[Math.toIntExact(features * products.dtype().bytes())];
+    for (long i = 0; i < features; i++) {
+      int count = Math.toIntExact((i + 1) * products.dtype().bytes());
+      data.readFully(row, 0, count);
+      device.write(products, i * row.length, MemorySegment.ofArray(row).asSlice(0, count));
     }
   }
 

@@ -6,6 +6,9 @@ import io.github.tensorseed.LinearAlgebra;
 import io.github.tensorseed.LinearAlgebra.Op;
 import io.github.tensorseed.Shape;
 import io.github.tensorseed.Tensor;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -95,6 +98,18 @@ final class FourthMoments implements AutoCloseable {
     squares.copyFrom(squares.toDoubles()[0] + newSquares);
     fourth.copyFrom(fourth.toDoubles()[0] + newFourth);
     cubes.copyFrom(total);
+  }
+
+  void save(DataOutputStream out) throws IOException {
+    for (Tensor sum : List.of(squares, cubes, fourth)) {
+      Centering.write(out, sum.toDoubles());
+    }
+  }
+
+  void load(DataInputStream in) throws IOException {
+    for (Tensor sum : List.of(squares, cubes, fourth)) {
+      sum.copyFrom(Centering.read(in, (int) sum.elements()));
+    }
   }
 
   /// The sum of |x - mean|^4 of all n rows.

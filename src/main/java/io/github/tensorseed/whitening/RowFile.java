@@ -250,6 +250,26 @@ public final class RowFile implements AutoCloseable {
     }
   }
 
+  /// Rows `from` to `to` of a file of which nothing was read yet, as the file that this object stands for from now on.
+  ///
+  /// @throws IllegalArgumentException if there are no such rows
+  public RowFile only(long from, long to) throws IOException {
+    if (from < 0 || from > to || to > rows) {
+      throw new IllegalArgumentException(source + ": rows " + from + " to " + to + " of " + rows);
+    }
+    long before = from * features * stored.bytes;
+    if (channel instanceof FileChannel file) {
+      file.position(file.position() + before);
+    } else {
+      for (long left = before; left > 0; left -= Math.min(left, BUFFER)) {
+        read(source, channel, (int) Math.min(left, BUFFER));
+      }
+    }
+    long[] extents = shape.extents();
+    extents[0] = to - from;
+    return new RowFile(source, channel, stored, Shape.of(extents), features);
+  }
+
   /// All axes, as of images.
   public Shape shape() {
     return shape;

@@ -16,7 +16,10 @@ import io.github.tensorseed.Tensor;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Existing;
 import io.github.tensorseed.checkpoint.CheckpointWriter.Part;
 import io.github.tensorseed.cpu.CpuDevice;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -67,6 +70,39 @@ class CheckpointWriterTest {
     assertThat(layout.bytes()).isEqualTo(tensors.stream().mapToLong(TensorSpec::bytes).sum());
     assertThat(Plans.contents(target)).hasSize(layout.shards().size() + 2).containsEntry("config.json", Plans.CONFIG.getBytes(UTF_8));
     requireValues(target, tensors, -5);
+
+    // And so do streams, in which a pack has to wait for those before it.
+    for (ShardLayout.Shard shard : layout.shards()) {
+      ByteArrayOutputStream stream = new ByteArrayOutputStream();
+      new CheckpointWriter(device, 3).write(shard, stream);
+      byte[] file = Files.readAllBytes(target.resolve(shard.file()));
+      assertThat(stream.toByteArray()).as(shard.file()).isEqualTo(file);
+      assertThat(shard.isWhole(new ByteArrayInputStream(file), file.length)).isTrue();
+      assertThat(shard.isWhole(new ByteArrayInputStream(file), file.length - 1)).isFalse();
+      file[100] ^= 1;
+      assertThat(shard.isWhole(new ByteArrayInputStream(file), file.length)).isFalse();
+    }
+  }
+
+  @Test
+  @Timeout(60)
+  void streamsThatFailAndTensorsThatCannotBeFilled() {
+    Initializer faulty = Initializer.named("faulty()", (tensor, stream) -> {
+      if (tensor.slice().start() > 0) {
+        throw new IllegalArgumentException("no such values");
+      }
+      new Distribution.Constant(1).fill(tensor, stream);
+    });
+    TensorSpec spec = new TensorSpec("w", DType.F32, Shape.of(1_000_000), faulty);
+    assertThatThrownBy(() -> writer.write(ShardLayout.of(List.of(spec), 1, 1 << 30).shards().getFirst(), OutputStream.nullOutputStream()))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("tensor 'w': no such values");
+    OutputStream full = new OutputStream() {
+      @Override
+      public void write(int b) throws IOException {
+        throw new IOException("full");
+      }
+    };
+    assertThatThrownBy(() -> writer.write(Plans.layout(1).shards().getFirst(), full)).isInstanceOf(IOException.class).hasMessage("full");
   }
 
   private void requireValues(Path path, List<TensorSpec> tensors, long seed) throws IOException {

@@ -79,6 +79,13 @@ class RowFileTest {
           try (RowFile rows = RowFile.open(npy.toString())) {
             assertThat(all(rows, 3)).isEqualTo(floats(expected));
           }
+          try (RowFile rows = RowFile.open(npy.toString()).only(1, 4)) {
+            assertThat(rows.rows()).isEqualTo(3);
+            assertThat(all(rows, 2)).isEqualTo(Arrays.copyOfRange(floats(expected), 6, 24));
+          }
+          try (RowFile rows = RowFile.open(npy.toString())) {
+            assertThatThrownBy(() -> rows.only(4, 6)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("rows 4 to 6 of 5");
+          }
         }
       }
     }

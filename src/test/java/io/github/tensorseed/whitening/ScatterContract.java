@@ -13,6 +13,10 @@ import io.github.tensorseed.whitening.Scatter.Shrinkage;
 import io.github.tensorseed.whitening.Scatter.Side;
 import io.github.tensorseed.whitening.Whitening.Kind;
 import io.github.tensorseed.whitening.Whitening.Options;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -192,7 +196,9 @@ public abstract class ScatterContract {
             try (Covariance part = Covariance.open(device, reference.d(), Precision.F64, Shrinkage.LEDOIT_WOLF)) {
               part.add(tensor(dtype, reference.d(),
                   Arrays.copyOfRange(reference.x(), i * reference.d(), Math.min(i + 4, reference.n()) * reference.d())));
-              merged.merge(part);
+              try (Covariance carried = carried(part)) { // as from another machine
+                merged.merge(carried);
+              }
             }
           }
           shrunk(merged, intensity, expected);
@@ -203,6 +209,20 @@ public abstract class ScatterContract {
          Covariance shrunk = Covariance.open(device, 3, Precision.F64, Shrinkage.LEDOIT_WOLF)) {
       assertThatThrownBy(() -> plain.merge(shrunk)).isInstanceOf(IllegalArgumentException.class).hasMessage(
           "covariance of 3 features, 0 rows, precision f64, to be shrunk cannot join covariance of 3 features, 0 rows, precision f64");
+    }
+  }
+
+  private Covariance carried(Covariance covariance) {
+    try {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      covariance.save(bytes);
+      Covariance loaded = Covariance.load(device, new ByteArrayInputStream(bytes.toByteArray()));
+      assertThat(loaded).hasToString(covariance.toString());
+      assertThatThrownBy(() -> Covariance.load(device, new ByteArrayInputStream(bytes.toByteArray(), 0, bytes.size() - 1)))
+          .isInstanceOf(IOException.class).hasMessageContaining("end too early");
+      return loaded;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
