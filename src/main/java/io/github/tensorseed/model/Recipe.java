@@ -1,7 +1,12 @@
 package io.github.tensorseed.model;
 
 import io.github.tensorseed.Expression;
+import io.github.tensorseed.Fans;
+import io.github.tensorseed.Initializer;
 import io.github.tensorseed.Nearest;
+import io.github.tensorseed.RandomStream;
+import io.github.tensorseed.Shape;
+import io.github.tensorseed.Tensor;
 import io.github.tensorseed.whitening.FromData;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -181,6 +187,49 @@ public final class Recipe {
       return new Rule(where, new Glob(text.substring(0, equals).strip()), Expression.parse(expression, FromData.DEFINITIONS));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(where + ": " + e.getMessage(), e);
+    }
+  }
+
+  /// The initializer of the first rule that matches a name, for programs that have no configuration of a model: its expression knows the
+  /// variables of the pattern and of the recipe, and takes weights to be \[out, in, kernel...\].
+  ///
+  /// @throws IllegalArgumentException if no rule matches
+  public Initializer initializer(String name) {
+    for (Rule rule : rules) {
+      Map<String, Double> captured = rule.glob().match(name);
+      if (captured != null) {
+        Map<String, Double> known = new HashMap<>(captured);
+        variables.forEach(known::putIfAbsent);
+        return new Bound(rule, known);
+      }
+    }
+    throw new IllegalArgumentException("no rule matches '" + name + "'; add one, as in '* = normal(0, 0.02)' at the end of the recipe");
+  }
+
+  /// An expression, and what it may refer to.
+  private record Bound(Rule rule, Map<String, Double> variables) implements Initializer {
+    @Override
+    public Initializer resolve(Shape whole) {
+      try {
+        return rule.expression().resolve(new Expression.Scope(whole, Fans.Layout.OIHW, null, variables));
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(rule.where() + ": " + e.getMessage(), e);
+      }
+    }
+
+    @Override
+    public void fill(Tensor tensor, RandomStream stream) {
+      resolve(tensor.slice().whole()).fill(tensor, stream);
+    }
+
+    @Override
+    public void fill(Tensor tensor, RandomStream seed, String name) {
+      resolve(tensor.slice().whole()).fill(tensor, seed, name);
+    }
+
+    @Override
+    public String toString() {
+      return rule.expression().toString();
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.tensorseed.Shape;
 import io.github.tensorseed.checkpoint.TensorSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -95,6 +96,20 @@ class RecipeTest {
         }
       }
     }
+  }
+
+  /// Without a model: 3 is l, and 4 the fan-in of \[9, 2, 2\].
+  @Test
+  void initializersByName() throws IOException {
+    Recipe mine = Recipe.parse("mine", "{l}.weight = normal(0, 1/l)\n*.weight = he_normal()\n*.bias = normal(0, width)");
+    assertThat(mine.initializer("3.weight").resolve(Shape.of(2, 2))).hasToString("normal(0, " + 1 / 3. + ")");
+    assertThat(mine.initializer("a.weight").resolve(Shape.of(9, 2, 2))).hasToString("normal(0, " + Math.sqrt(2 / 4.) + ")");
+    assertThatThrownBy(() -> mine.initializer("a.bias").resolve(Shape.of(2))).isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("mine line 3: ").hasMessageContaining("width");
+    assertThatThrownBy(() -> mine.initializer("a.scale")).isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no rule matches 'a.scale'");
+    Recipe mup = Recipe.of("mup(width_mult=4, initializer_range=0.02)"); // 0.02 / sqrt(4)
+    assertThat(mup.initializer("model.layers.0.self_attn.q_proj.weight").resolve(Shape.of(8, 8))).hasToString("normal(0, 0.01)");
   }
 
   @Test
