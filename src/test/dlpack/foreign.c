@@ -30,7 +30,7 @@ typedef struct DLManagedTensorVersioned {
   DLTensor dl_tensor;
 } DLManagedTensorVersioned;
 
-_Static_assert(sizeof(DLTensor) == 48 && sizeof(DLManagedTensor) == 64 && sizeof(DLManagedTensorVersioned) == 80, "sizes of an LP64 machine");
+_Static_assert(sizeof(DLTensor) == 48 && sizeof(DLManagedTensor) == 64 && sizeof(DLManagedTensorVersioned) == 80, "as on LP64");
 
 // What this library has lent. Never freed, so that a second call of a deleter is seen.
 typedef struct {
@@ -133,8 +133,8 @@ int foreign_delete_elsewhere(void *managed) {
   return pthread_create(&thread, NULL, call, managed) || pthread_join(thread, NULL);
 }
 
-// A tensor of `bytes` fresh bytes, or of device memory at `data` if that is not 0. Numbers: device_type, device_id, code, bits, lanes, ndim,
-// byte_offset, flags, major, whether there are strides, then the shape and the strides.
+// A tensor of `bytes` fresh bytes, or of device memory at `data` if that is not 0. Numbers: device_type, device_id, code, bits, lanes,
+// ndim, byte_offset, flags, major, whether there are strides, then the shape and the strides.
 void *foreign_lend(int versioned, int64_t bytes, int64_t data, const int64_t *numbers) {
   int64_t ndim = numbers[5] < 0 || numbers[5] > 64 ? 0 : numbers[5];
   Loan *loan = calloc(1, sizeof *loan);

@@ -46,7 +46,8 @@ class TensorFlowTest {
       default -> ADDRESS;
     }).toArray(MemoryLayout[]::new);
     try {
-      return Linker.nativeLinker().downcallHandle(SYMBOLS.findOrThrow(name), FunctionDescriptor.of(result, types)).invokeWithArguments(arguments);
+      FunctionDescriptor type = FunctionDescriptor.of(result, types);
+      return Linker.nativeLinker().downcallHandle(SYMBOLS.findOrThrow(name), type).invokeWithArguments(arguments);
     } catch (Throwable e) {
       throw new IllegalStateException(name, e);
     }

@@ -20,8 +20,8 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
-/// A program with a CUDA context, a stream and weights of its own, by JCuda's driver API, has them initialized where they lie. The copy that
-/// it puts on the stream afterwards finds them there, without a wait in between; the host makes the same bits.
+/// A program with a CUDA context, a stream and weights of its own, by JCuda's driver API, has them initialized where they lie. The copy
+/// that it puts on the stream afterwards finds them there, without a wait in between; the host makes the same bits.
 final class OwnMemory {
   private static final Shape SHAPE = Shape.of(256, 784);
 

@@ -21,7 +21,7 @@ public final class Tensor implements AutoCloseable {
   /// For devices.
   ///
   /// @param memory the bytes of the slice on the host; for other devices a segment of size zero at the address
-  /// @param free gives the memory back; called by every [#close]
+  /// @param free gives the memory back; called by every [#close], or once nobody holds the memory any more
   public Tensor(Device device, DType dtype, Slice slice, MemorySegment memory, Runnable free) {
     this.device = device;
     this.dtype = dtype;

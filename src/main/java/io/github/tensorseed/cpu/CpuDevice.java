@@ -368,7 +368,7 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     if (holds.get() > 0) {
-      throw new IllegalStateException("cpu cannot be closed: " + holds + " of its tensors are held by other code, which has to let go first");
+      throw new IllegalStateException("cpu cannot be closed: " + holds + " of its tensors are held by other code, which must let go first");
     }
     workers.close();
     if (algebra != null) {

@@ -358,7 +358,8 @@ public final class CudaDevice implements Device {
   @Override
   public void close() {
     if (holds.get() > 0) {
-      throw new IllegalStateException(name() + " cannot be closed: " + holds + " of its tensors are held by other code, which has to let go first");
+      throw new IllegalStateException(
+          name() + " cannot be closed: " + holds + " of its tensors are held by other code, which must let go first");
     }
     allocated.set(0);
     idle.clear();

@@ -28,22 +28,23 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /// DLPack 1.1: tensors lent to other libraries and borrowed from them, in place, by the address of a C struct. Nothing is copied.
 ///
-/// Lending: the consumer owns the struct, and calls its deleter once, from any thread, when it needs the values no more. The memory stays until
-/// then: a [Tensor#close] before that takes effect at that call, and closing the device is refused until it. Memory that a device only wraps
-/// is its owner's to keep.
+/// Lending: the consumer owns the struct, and calls its deleter once, from any thread, when it needs the values no more. The memory stays
+/// until then: a [Tensor#close] before that takes effect at that call, and closing the device is refused until it. Memory that a device
+/// only wraps is its owner's to keep.
 ///
-/// Borrowing: the tensor's close calls the producer's deleter, once however often it is closed; a tensor that cannot be borrowed is given back
-/// before the exception. Neither is there a copy where the producer made one (the flag `IS_COPIED`), which changes nothing here.
+/// Borrowing: the tensor's close calls the producer's deleter, once however often it is closed; a tensor that cannot be borrowed is given
+/// back before the exception. The flag `IS_COPIED` changes nothing: the memory is used in place either way.
 ///
 /// On a GPU values are ready in the order of the device's stream, and DLPack has no word about streams: a consumer on another stream begins
-/// after [CudaDevice#synchronize], or after an event of that stream, and a producer's values must be ready for it when they are borrowed. Giving
-/// back waits for the stream.
+/// after [CudaDevice#synchronize], or after an event of that stream, and a producer's values must be ready for it when they are borrowed.
+/// Giving back waits for the stream.
 ///
 /// - Source: dlpack.h 1.1, github.com/dmlc/dlpack.
 public enum DLPack {
   /// `DLManagedTensorVersioned`, which capsules named `dltensor_versioned` hold.
   VERSIONED(Structs.VERSIONED),
-  /// `DLManagedTensor`, without version and flags, which capsules named `dltensor` hold: for libraries that know no other, as TensorFlow's C API.
+  /// `DLManagedTensor`, without version and flags, which capsules named `dltensor` hold: for libraries that know no other, as TensorFlow's
+  /// C API.
   LEGACY(Structs.LEGACY);
 
   // kDLCPU, kDLCUDA, kDLCUDAHost
@@ -137,8 +138,8 @@ public enum DLPack {
     deleter = layout.byteOffset(groupElement("deleter"));
   }
 
-  /// Lends a tensor of the host or of one GPU: a new struct for the consumer, whose deleter it calls once. A part of a tensor is lent as a tensor
-  /// of the part's shape. A read-only tensor is lent as such, which the legacy struct cannot say.
+  /// Lends a tensor of the host or of one GPU: a new struct for the consumer, whose deleter it calls once. A part of a tensor is lent as a
+  /// tensor of the part's shape. A read-only tensor is lent as such, which the legacy struct cannot say.
   ///
   /// @throws IllegalArgumentException if no other library could use its memory: it is that of a Java array, or of several devices
   /// @throws IllegalStateException if the tensor is closed
@@ -146,18 +147,19 @@ public enum DLPack {
     MemorySegment memory = tensor.memory();
     String device = tensor.device().name();
     if (!memory.isNative()) {
-      throw new IllegalArgumentException("the tensor " + tensor + " lies in a Java array, which has no address; lend one that was allocated");
+      throw new IllegalArgumentException("the tensor " + tensor + " lies in a Java array, without an address; lend one that was allocated");
     }
     if (!device.matches("cpu|cuda:\\d+")) {
       throw new IllegalArgumentException("the tensor " + tensor + " is not on the host nor on one GPU");
     }
     if (this == LEGACY && memory.isReadOnly()) {
-      throw new IllegalArgumentException("the tensor " + tensor + " is read-only, which a DLManagedTensor cannot say; lend it as VERSIONED");
+      throw new IllegalArgumentException("the tensor " + tensor + " is read-only, which a DLManagedTensor cannot say; take VERSIONED");
     }
     boolean host = device.equals("cpu");
     Shape shape = tensor.shape();
     int rank = shape.rank();
-    // The shape and the strides lie behind the struct. Garbage collection frees it: a consumer that looks at it after its own call reads no other's.
+    // The shape and the strides lie behind the struct. Garbage collection frees it: a consumer that looks at it after its own call reads no
+    // other's.
     MemorySegment self = Arena.ofAuto().allocate(size + 2L * rank * Long.BYTES, Long.BYTES);
     MemorySegment extents = self.asSlice(size, (long) rank * Long.BYTES);
     MemorySegment strides = self.asSlice(size + extents.byteSize(), extents.byteSize());
@@ -186,12 +188,12 @@ public enum DLPack {
 
   /// Borrows what another library lends, and owns the struct from now on, whether this returns or throws.
   ///
-  /// The device is that of the memory: the host (`kDLCPU`, `kDLCUDAHost`) or the GPU of that number (`kDLCUDA`), which takes `kDLCUDAHost` as
-  /// well. Memory may be aligned in any way. A read-only tensor can be read, and fills and writes of it are refused.
+  /// The device is that of the memory: the host (`kDLCPU`, `kDLCUDAHost`) or the GPU of that number (`kDLCUDA`), which takes `kDLCUDAHost`
+  /// as well. Memory may be aligned in any way. A read-only tensor can be read, and fills and writes of it are refused.
   ///
   /// @param managed the address of the struct
-  /// @throws IllegalArgumentException if the tensor is not row-major without gaps, lies elsewhere, is of another major version, or has elements
-  ///     that no [DType] names; the message has the remedy
+  /// @throws IllegalArgumentException if the tensor is not row-major without gaps, lies elsewhere, is of another major version, or has
+  ///     elements that no [DType] names; the message has the remedy
   @SuppressWarnings("restricted")
   public Tensor borrow(MemorySegment managed, Device device) {
     if (managed.address() == 0) {
@@ -211,8 +213,9 @@ public enum DLPack {
   @SuppressWarnings("restricted")
   private Tensor borrow(MemorySegment self, Device device, Arena arena) {
     if (this == VERSIONED && self.get(JAVA_INT, Structs.versioned("major")) != MAJOR) {
-      throw new IllegalArgumentException("a DLPack tensor of major version " + Integer.toUnsignedString(self.get(JAVA_INT, Structs.versioned("major")))
-          + ", and version " + MAJOR + " is known here; ask its library for max_version=(" + MAJOR + ", " + MINOR + ")");
+      int major = self.get(JAVA_INT, Structs.versioned("major"));
+      throw new IllegalArgumentException("a DLPack tensor of major version " + Integer.toUnsignedString(major) + ", and version " + MAJOR
+          + " is known here; ask its library for max_version=(" + MAJOR + ", " + MINOR + ")");
     }
     MemorySegment fields = self.asSlice(tensor, Structs.TENSOR);
     requireOn(device, fields.get(JAVA_INT, Structs.at("device_type")), fields.get(JAVA_INT, Structs.at("device_id")));
@@ -271,11 +274,12 @@ public enum DLPack {
       case CPU -> "cpu";
       case CUDA -> "cuda:" + id;
       case CUDA_HOST -> name.startsWith("cuda:") ? name : "cpu";
-      default -> throw new IllegalArgumentException("a DLPack tensor on a device of type " + type + ": known are 1 (kDLCPU), 2 (kDLCUDA) and"
-          + " 3 (kDLCUDAHost); have its library copy it to one of these");
+      default -> throw new IllegalArgumentException("a DLPack tensor on a device of type " + type + ": known are 1 (kDLCPU), 2 (kDLCUDA)"
+          + " and 3 (kDLCUDAHost); have its library copy it to one of these");
     };
     if (!name.equals(place)) {
-      throw new IllegalArgumentException("a DLPack tensor on " + place + " for the device " + name + "; open " + place + " and borrow it there");
+      throw new IllegalArgumentException("a DLPack tensor on " + place + " for the device " + name
+          + "; open " + place + " and borrow it there");
     }
   }
 
@@ -297,8 +301,8 @@ public enum DLPack {
         return dtype;
       }
     }
-    throw new IllegalArgumentException("a DLPack tensor of elements of code " + Byte.toUnsignedInt(code) + ", " + bits + " bits and " + lanes
-        + " lanes, which no dtype here is; convert it in its library to one of " + Arrays.toString(DType.values()));
+    throw new IllegalArgumentException("a DLPack tensor of elements of code " + Byte.toUnsignedInt(code) + ", " + bits + " bits and "
+        + lanes + " lanes, which no dtype here is; convert it in its library to one of " + Arrays.toString(DType.values()));
   }
 
   private static Shape shape(MemorySegment fields) {

@@ -131,8 +131,9 @@ class DLPackTest {
   void padsAndOtherOrdersAreRefused() {
     for (long[] strides : new long[][] {{5, 1}, {1, 3}, {0, 1}, {-4, 1}}) {
       Foreign.Loan loan = Foreign.Loan.of(DType.F32, 3, 4).strides(strides).memory(100);
-      assertThatThrownBy(() -> DLPack.VERSIONED.borrow(FOREIGN.lend(DLPack.VERSIONED, loan), cpu)).isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContainingAll("strides [" + strides[0] + ", " + strides[1] + "]", "strides [4, 1]", "contiguous()", "ascontiguousarray()");
+      MemorySegment theirs = FOREIGN.lend(DLPack.VERSIONED, loan);
+      assertThatThrownBy(() -> DLPack.VERSIONED.borrow(theirs, cpu)).isInstanceOf(IllegalArgumentException.class).hasMessageContainingAll(
+          "strides [" + strides[0] + ", " + strides[1] + "]", "strides [4, 1]", "contiguous()", "ascontiguousarray()");
       assertThat(FOREIGN.live()).as("given back").isZero();
     }
   }
@@ -244,7 +245,8 @@ class DLPackTest {
   void otherTensorsAreRefused(String message, UnaryOperator<Foreign.Loan> change) {
     MemorySegment theirs = FOREIGN.lend(DLPack.VERSIONED, change.apply(Foreign.Loan.of(DType.F32, 3, 4)));
     assertThat(FOREIGN.live()).isEqualTo(1);
-    assertThatThrownBy(() -> DLPack.VERSIONED.borrow(theirs, cpu)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+    assertThatThrownBy(() -> DLPack.VERSIONED.borrow(theirs, cpu))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
     assertThat(FOREIGN.live()).isZero();
   }
 

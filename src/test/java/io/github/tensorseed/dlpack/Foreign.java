@@ -212,7 +212,8 @@ final class Foreign {
 
   MemorySegment lend(DLPack format, Loan loan) {
     try (Arena arena = Arena.ofConfined()) {
-      return (MemorySegment) invoke("lend", ADDRESS, versioned(format), loan.bytes, loan.data, arena.allocateFrom(JAVA_LONG, loan.numbers()));
+      return (MemorySegment) invoke(
+          "lend", ADDRESS, versioned(format), loan.bytes, loan.data, arena.allocateFrom(JAVA_LONG, loan.numbers()));
     }
   }
 

@@ -79,7 +79,8 @@ final class GpuProgram {
   private static void requireExpected(long address, String what) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(2L * COUNT);
-      succeed(JCudaDriver.cuMemcpyDtoH(new Pointer().withByteOffset(host.address()), new CUdeviceptr().withByteOffset(address), 2L * COUNT));
+      Pointer target = new Pointer().withByteOffset(host.address());
+      succeed(JCudaDriver.cuMemcpyDtoH(target, new CUdeviceptr().withByteOffset(address), 2L * COUNT));
       require(host.mismatch(EXPECTED) < 0, what + ": other values");
     }
   }
@@ -130,7 +131,8 @@ final class GpuProgram {
   private static void refusals(Foreign foreign, CudaDevice device) {
     long address = allocate(2L * COUNT);
     try (Device cpu = CpuDevice.open(1)) {
-      refused("on cuda:1 for the device cuda:0", () -> DLPack.VERSIONED.borrow(foreign.lend(DLPack.VERSIONED, of(address).device(2, 1)), device));
+      refused("on cuda:1 for the device cuda:0",
+          () -> DLPack.VERSIONED.borrow(foreign.lend(DLPack.VERSIONED, of(address).device(2, 1)), device));
       refused("on cuda:0 for the device cpu", () -> DLPack.VERSIONED.borrow(foreign.lend(DLPack.VERSIONED, of(address)), cpu));
       refused("on cpu for the device cuda:0",
           () -> DLPack.VERSIONED.borrow(foreign.lend(DLPack.VERSIONED, Loan.of(DType.F32, 3)), device));

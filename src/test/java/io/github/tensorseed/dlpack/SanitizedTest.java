@@ -10,7 +10,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
-/// [HostProgram] where all memory that is allocated by C is watched by AddressSanitizer: reads of freed memory, writes beyond an end, double frees.
+/// [HostProgram] where all memory that is allocated by C is watched by AddressSanitizer: reads of freed memory, writes beyond an end,
+/// double frees.
 class SanitizedTest {
   private static Fork run(String... more) throws Exception {
     Path runtime = Path.of(Fork.run(Map.of(), List.of("gcc", "-print-file-name=libasan.so")).out().strip());
