@@ -128,7 +128,12 @@ public interface Device extends AutoCloseable {
   /// Bytes that this device has allocated and not freed.
   long allocatedBytes();
 
+  /// For [Tensor#hold]: there is one hold more, or one less.
+  default void countHolds(int change) {}
+
   /// Frees everything that this device allocated.
+  ///
+  /// @throws IllegalStateException if tensors are held by other code ([Tensor#hold]): nothing is freed then
   @Override
   void close();
 }

@@ -41,6 +41,7 @@ public abstract class LinearAlgebra {
     if (columns(opA, a) != rows(opB, b)) {
       throw new IllegalArgumentException("gemm of " + text(opA, a) + " and " + text(opB, b) + ": the inner extents differ");
     }
+    c.requireWritable();
     callGemm(opA, opB, alpha, a, b, beta, c);
   }
 
@@ -49,6 +50,7 @@ public abstract class LinearAlgebra {
     requireOperands("gemv", a, x, y);
     requireShape("gemv", x, columns(op, a));
     requireShape("gemv", y, rows(op, a));
+    y.requireWritable();
     callGemv(op, alpha, a, x, beta, y);
   }
 
@@ -57,6 +59,7 @@ public abstract class LinearAlgebra {
     requireOperands("ger", x, y, a);
     requireShape("ger", x, extent("ger", a, 0));
     requireShape("ger", y, extent("ger", a, 1));
+    a.requireWritable();
     callGer(alpha, x, y, a);
   }
 
@@ -64,6 +67,7 @@ public abstract class LinearAlgebra {
   public final void syrk(Op op, double alpha, Tensor a, double beta, Tensor c) {
     requireOperands("syrk", a, c);
     requireShape("syrk", c, rows(op, a), rows(op, a));
+    c.requireWritable();
     callSyrk(op, alpha, a, beta, c);
   }
 
@@ -71,6 +75,7 @@ public abstract class LinearAlgebra {
   public final void symmetrize(Tensor c) {
     requireOperands("symmetrize", c);
     requireShape("symmetrize", c, extent("symmetrize", c, 0), extent("symmetrize", c, 0));
+    c.requireWritable();
     callSymmetrize(c);
   }
 
@@ -78,6 +83,7 @@ public abstract class LinearAlgebra {
   public final void trsm(Tensor a, Tensor b) {
     requireOperands("trsm", a, b);
     requireShape("trsm", a, extent("trsm", b, 0), extent("trsm", b, 0));
+    b.requireWritable();
     callTrsm(a, b);
   }
 
@@ -85,6 +91,7 @@ public abstract class LinearAlgebra {
   public final void dgmm(Tensor x, Tensor a) {
     requireOperands("dgmm", x, a);
     requireShape("dgmm", x, extent("dgmm", a, 0));
+    a.requireWritable();
     callDgmm(x, a);
   }
 
@@ -97,6 +104,7 @@ public abstract class LinearAlgebra {
     if (!x.shape().equals(y.shape())) {
       throw new IllegalArgumentException("axpy of " + x + " and " + y + ": the shapes differ");
     }
+    y.requireWritable();
     callAxpy(alpha, x, y);
   }
 
@@ -113,6 +121,8 @@ public abstract class LinearAlgebra {
     }
     requireShape("center", shift, extent("center", a, 1));
     requireShape("center", sums, extent("center", a, 1));
+    out.requireWritable();
+    sums.requireWritable();
     callCenter(a, shift, out, sums);
   }
 
@@ -120,6 +130,7 @@ public abstract class LinearAlgebra {
   public final void transpose(Tensor a, Tensor b) {
     requireOperands("transpose", a, b);
     requireShape("transpose", b, columns(Op.N, a), rows(Op.N, a));
+    b.requireWritable();
     callTranspose(a, b);
   }
 
@@ -129,6 +140,8 @@ public abstract class LinearAlgebra {
   /// @throws DeviceException if the method does not converge, or its result is not a decomposition of the matrix
   public final void syevd(Tensor a, Tensor values) {
     requireOperands("syevd", a, values);
+    a.requireWritable();
+    values.requireWritable();
     long n = extent("syevd", a, 0);
     if (n > MAX_ORDER) {
       throw new IllegalArgumentException("syevd of " + a + ": LAPACK takes an order of at most " + MAX_ORDER);
@@ -152,6 +165,7 @@ public abstract class LinearAlgebra {
   /// @throws DeviceException if the result is not such a Q
   public final void qr(Tensor a) {
     requireOperands("qr", a);
+    a.requireWritable();
     long rows = extent("qr", a, 0);
     if (rows > extent("qr", a, 1)) {
       throw new IllegalArgumentException("qr of " + a + ": it has more rows than columns, which cannot be orthonormal; transpose it");

@@ -2,6 +2,7 @@ package io.github.tensorseed;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Memory of a device that holds one slice of a logical tensor, in row-major order and little-endian, without gaps.
 ///
@@ -12,17 +13,32 @@ public final class Tensor implements AutoCloseable {
   private final Slice slice;
   private final MemorySegment memory;
   private final Runnable free;
+  /// What this is a view of, or this.
+  private final Tensor owner;
+  private int holds;
+  private boolean closed;
 
   /// For devices.
   ///
   /// @param memory the bytes of the slice on the host; for other devices a segment of size zero at the address
-  /// @param free gives the memory back; called by every [#close]
+  /// @param free gives the memory back; called by every [#close], or once nobody holds the memory any more
   public Tensor(Device device, DType dtype, Slice slice, MemorySegment memory, Runnable free) {
     this.device = device;
     this.dtype = dtype;
     this.slice = slice;
     this.memory = memory;
     this.free = free;
+    owner = this;
+  }
+
+  /// A view.
+  private Tensor(Tensor whole, Shape shape, MemorySegment memory) {
+    device = whole.device;
+    dtype = whole.dtype;
+    slice = Slice.of(shape);
+    this.memory = memory;
+    free = () -> {};
+    owner = whole.owner;
   }
 
   public Device device() {
@@ -67,8 +83,51 @@ public final class Tensor implements AutoCloseable {
       throw new IllegalStateException("the memory of the tensor " + this + " has been freed");
     }
     boolean here = memory.byteSize() == bytes();
-    return new Tensor(device, dtype, Slice.of(shape),
-        here ? memory.asSlice(offset, shape.bytes(dtype)) : MemorySegment.ofAddress(memory.address() + offset), () -> {});
+    MemorySegment part = here ? memory.asSlice(offset, shape.bytes(dtype)) : MemorySegment.ofAddress(memory.address() + offset);
+    return new Tensor(this, shape, memory.isReadOnly() ? part.asReadOnly() : part);
+  }
+
+  /// For devices, before they write.
+  ///
+  /// @throws IllegalArgumentException if the memory is read-only, as another library's may be
+  public void requireWritable() {
+    if (memory.isReadOnly()) {
+      throw new IllegalArgumentException("the tensor " + this + " is read-only, and was to be written; copy it to one that is not");
+    }
+  }
+
+  /// Keeps the memory for code that has its address, until what is returned is run, by any thread; run again it does nothing. A [#close]
+  /// before that takes effect then, and the device refuses to be closed before. Memory that was wrapped stays its owner's to keep.
+  ///
+  /// @throws IllegalStateException if this is closed, or what it is a view of
+  public Runnable hold() {
+    synchronized (owner) {
+      if (owner.closed || !memory.scope().isAlive()) {
+        throw new IllegalStateException("the memory of the tensor " + this + " has been freed");
+      }
+      owner.holds++;
+    }
+    device.countHolds(1);
+    AtomicBoolean held = new AtomicBoolean(true);
+    return () -> {
+      if (held.compareAndSet(true, false)) {
+        try {
+          owner.release();
+        } finally {
+          device.countHolds(-1);
+        }
+      }
+    };
+  }
+
+  private void release() {
+    synchronized (this) {
+      holds--;
+      if (!closed || holds > 0) {
+        return;
+      }
+    }
+    free.run();
   }
 
   /// All values, exactly (for F64 tensors rounded to binary32).
@@ -164,9 +223,18 @@ public final class Tensor implements AutoCloseable {
     return (int) elements();
   }
 
-  /// Frees the memory if the device allocated it. Closing again does nothing.
+  /// Frees the memory if the device allocated it, or once nobody holds it any more ([#hold]). Closing again does nothing.
   @Override
   public void close() {
+    if (owner != this) {
+      return;
+    }
+    synchronized (this) {
+      closed = true;
+      if (holds > 0) {
+        return;
+      }
+    }
     free.run();
   }
 

@@ -27,6 +27,7 @@ class ArchitectureTest {
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
       "model", Set.of("checkpoint", "whitening"),
+      "dlpack", Set.of("cuda"),
       "cli", Set.of("cpu", "device", "checkpoint", "model", "signal", "whitening"));
 
   /// The same for what profiles add.

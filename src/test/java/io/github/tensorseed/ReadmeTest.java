@@ -96,7 +96,20 @@ class ReadmeTest {
         public class Example {
           public static void main(String[] args) {}
           static void train(CUstream stream, CUdeviceptr memory, CUdeviceptr other, int steps) {
-        """ + examples().getLast() + "}}");
+        """ + example("CudaDevice.attach(stream)") + "}}");
+  }
+
+  @Test
+  void tensorIsLentAndBorrowed() throws Exception {
+    run("""
+        import io.github.tensorseed.dlpack.*;
+        import java.lang.foreign.MemorySegment;
+        public class Example { public static void main(String[] args) throws Exception {
+        """ + example("DLPack.VERSIONED.lend") + "}}");
+  }
+
+  private static String example(String part) throws IOException {
+    return examples().stream().filter(example -> example.contains(part)).findFirst().orElseThrow();
   }
 
   private static List<String> examples() throws IOException {

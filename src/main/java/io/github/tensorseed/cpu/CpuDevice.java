@@ -21,6 +21,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.BiConsumer;
@@ -75,6 +76,7 @@ public final class CpuDevice implements Device {
   private final Thread another = Thread.ofPlatform().unstarted(() -> {});
   private final Map<Arena, Long> arenas = new ConcurrentHashMap<>();
   private final AtomicLong allocated = new AtomicLong();
+  private final AtomicInteger holds = new AtomicInteger();
   /// Read by fills, written by frees: vector kernels write to addresses, and memory must not be freed under them.
   private final StampedLock freeing = new StampedLock();
   private @Nullable CpuLinearAlgebra algebra;
@@ -181,6 +183,7 @@ public final class CpuDevice implements Device {
   public void fill(Tensor tensor, Distribution law, RandomStream stream) {
     DType dtype = tensor.dtype();
     law.check(dtype);
+    tensor.requireWritable();
     Slice slice = tensor.slice();
     MemorySegment memory = tensor.memory();
     long stamp = freeing.readLock();
@@ -197,6 +200,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void clear(Tensor tensor) {
+    tensor.requireWritable();
     MemorySegment memory = tensor.memory();
     if (reachable(memory)) {
       inGrains(memory.byteSize(), CLEARED, (from, to) -> memory.asSlice(from, to - from).fill((byte) 0));
@@ -308,6 +312,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void convert(Tensor from, double scale, Tensor to) {
+    to.requireWritable();
     if (from.elements() != to.elements() || !reachable(from.memory()) || !reachable(to.memory())) {
       Device.super.convert(from, scale, to);
       return;
@@ -336,6 +341,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void write(Tensor tensor, long offset, MemorySegment host) {
+    tensor.requireWritable();
     MemorySegment.copy(host, 0, tensor.memory(), offset, host.byteSize());
   }
 
@@ -352,10 +358,18 @@ public final class CpuDevice implements Device {
     return allocated.get();
   }
 
+  @Override
+  public void countHolds(int change) {
+    holds.addAndGet(change);
+  }
+
   /// @throws IllegalStateException if memory of a tensor is being used, say by a read into it; all other memory is free then, and closing
-  ///     again frees the rest
+  ///     again frees the rest. If tensors are held by other code, nothing is freed
   @Override
   public void close() {
+    if (holds.get() > 0) {
+      throw new IllegalStateException("cpu cannot be closed: " + holds + " of its tensors are held by other code, which must let go first");
+    }
     workers.close();
     if (algebra != null) {
       algebra.close();

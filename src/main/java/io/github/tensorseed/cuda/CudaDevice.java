@@ -16,6 +16,7 @@ import io.github.tensorseed.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Deque;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import jcuda.Pointer;
 import jcuda.driver.CUstream;
@@ -40,6 +41,7 @@ public final class CudaDevice implements Device {
   /// What makes random values instead of our kernels.
   private final @Nullable CurandGenerator curand;
   private final AtomicLong allocated = new AtomicLong();
+  private final AtomicInteger holds = new AtomicInteger();
   /// Memory for values that go to the host at once, one piece for each thread that makes such.
   private final Deque<Context.Allocation> idle = new ConcurrentLinkedDeque<>();
 
@@ -179,20 +181,26 @@ public final class CudaDevice implements Device {
     return tensor.memory().address();
   }
 
+  /// The same of one that is to be written.
+  private long target(Tensor tensor) {
+    tensor.requireWritable();
+    return address(tensor);
+  }
+
   @Override
   public void fill(Tensor tensor, Distribution law, RandomStream stream) {
     law.check(tensor.dtype());
     if (curand != null && curand.makes(law)) {
-      curand.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+      curand.fill(law, tensor.dtype(), tensor.slice(), target(tensor), stream.key());
     } else {
-      context.fill(law, tensor.dtype(), tensor.slice(), address(tensor), stream.key());
+      context.fill(law, tensor.dtype(), tensor.slice(), target(tensor), stream.key());
     }
   }
 
   /// By the driver's own kernel.
   @Override
   public void clear(Tensor tensor) {
-    context.clear(address(tensor), tensor.bytes());
+    context.clear(target(tensor), tensor.bytes());
   }
 
   @Override
@@ -252,7 +260,7 @@ public final class CudaDevice implements Device {
   @Override
   public void write(Tensor tensor, long offset, MemorySegment host) {
     requireInside(tensor, offset, host);
-    staging.write(address(tensor) + offset, host);
+    staging.write(target(tensor) + offset, host);
   }
 
   private synchronized Uploads uploads() {
@@ -270,7 +278,7 @@ public final class CudaDevice implements Device {
   @Override
   public void upload(Tensor tensor, long offset, MemorySegment host) {
     requireInside(tensor, offset, host);
-    uploads().write(address(tensor) + offset, host);
+    uploads().write(target(tensor) + offset, host);
   }
 
   private static void requireInside(Tensor tensor, long offset, MemorySegment host) {
@@ -285,7 +293,7 @@ public final class CudaDevice implements Device {
     if (from.elements() != to.elements()) {
       throw new IllegalArgumentException(from + " has other elements than " + to + ", to which its values should go");
     }
-    context.map("convert_" + from.dtype() + "_" + to.dtype(), address(from), address(to), from.elements(), scale);
+    context.map("convert_" + from.dtype() + "_" + to.dtype(), address(from), target(to), from.elements(), scale);
   }
 
   /// One launch for linear, conv, relu and leaky_relu. The other functions go by way of the host, which waits for the stream.
@@ -314,7 +322,7 @@ public final class CudaDevice implements Device {
     if (!straight || y.dtype() != dtype || dtype != DType.F32 && dtype != DType.F64 || x.elements() != y.elements()) {
       return false;
     }
-    context.map(kernel + "_" + dtype, address(x), address(y), x.elements(), f.derivative(-1));
+    context.map(kernel + "_" + dtype, address(x), target(y), x.elements(), f.derivative(-1));
     return true;
   }
 
@@ -340,9 +348,19 @@ public final class CudaDevice implements Device {
     return allocated.get();
   }
 
+  @Override
+  public void countHolds(int change) {
+    holds.addAndGet(change);
+  }
+
   /// @throws DeviceException if something on the stream failed, or giving back did; everything has been tried then
+  /// @throws IllegalStateException if tensors are held by other code: nothing is freed then
   @Override
   public void close() {
+    if (holds.get() > 0) {
+      throw new IllegalStateException(
+          name() + " cannot be closed: " + holds + " of its tensors are held by other code, which must let go first");
+    }
     allocated.set(0);
     idle.clear();
     context.close();
