@@ -131,12 +131,19 @@ final class HadoopFolder implements Closeable {
         files.delete(temporary, false);
       }
     } catch (IOException e) {
-      try {
-        files.delete(temporary, false);
-      } catch (IOException another) {
-        e.addSuppressed(another);
-      }
+      discard(temporary, e);
       throw explained(file, e);
+    } catch (RuntimeException e) {
+      discard(temporary, e);
+      throw e;
+    }
+  }
+
+  private void discard(Path temporary, Exception reason) {
+    try {
+      files.delete(temporary, false);
+    } catch (IOException e) {
+      reason.addSuppressed(e);
     }
   }
 

@@ -123,6 +123,9 @@ class SparkCheckpointTest {
       assertThat(contents(out)).containsOnlyKeys("x");
       assertThatExceptionOfType(IOException.class).isThrownBy(() -> target.write("x", "3", longer -> longer.write(new byte[2])))
           .withMessageContaining("another file has come there meanwhile");
+      assertThatExceptionOfType(IllegalArgumentException.class).isThrownBy(() -> target.write("y", "1", _ -> {
+        throw new IllegalArgumentException("no such values");
+      }));
       assertThat(contents(out)).containsOnlyKeys("x");
       assertThat(contents(out).get("x")).containsExactly(7);
     }

@@ -86,6 +86,32 @@ class CheckpointWriterTest {
 
   @Test
   @Timeout(60)
+  void aSlowPackOfAStreamIsWaitedFor() throws IOException {
+    CountDownLatch others = new CountDownLatch(4); // of the five packs of three threads
+    Initializer slow = Initializer.named("slow()", (tensor, stream) -> {
+      long start = tensor.slice().start();
+      if (start == 0) {
+        try {
+          others.await();
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+      new Distribution.Constant(start).fill(tensor, stream);
+      others.countDown();
+    });
+    int elements = 1 << 20;
+    ByteArrayOutputStream stream = new ByteArrayOutputStream();
+    new CheckpointWriter(device, 3).write(
+        ShardLayout.of(List.of(new TensorSpec("w", DType.F32, Shape.of(elements), slow)), 1, 1 << 30).shards().getFirst(), stream);
+    MemorySegment values = MemorySegment.ofArray(stream.toByteArray()).asSlice(stream.size() - 4L * elements);
+    for (int i = 0; i < elements; i += 1000) {
+      assertThat(DType.F32.get(values, i)).as("" + i).isEqualTo(i / 65_536 * 65_536);
+    }
+  }
+
+  @Test
+  @Timeout(60)
   void streamsThatFailAndTensorsThatCannotBeFilled() {
     Initializer faulty = Initializer.named("faulty()", (tensor, stream) -> {
       if (tensor.slice().start() > 0) {
