@@ -27,7 +27,8 @@ class ArchitectureTest {
       "checkpoint", Set.of(),
       "whitening", Set.of("checkpoint"),
       "model", Set.of("checkpoint", "whitening"),
-      "cli", Set.of("cpu", "device", "checkpoint", "model", "signal", "whitening"));
+      "adapter", Set.of("checkpoint", "model"),
+      "cli", Set.of("adapter", "cpu", "device", "checkpoint", "model", "signal", "whitening"));
 
   /// The same for what profiles add.
   private static final Map<String, Set<String>> ADDED = Map.of(
