@@ -34,7 +34,8 @@ import java.util.function.LongConsumer;
 /// One tensor is in memory at a time: as F32 (F64 for an exact decomposition, and if it is stored so), with its factors and what the
 /// decomposition takes. The folder appears under its name only when all of it is on the disk.
 public final class AdapterWriter {
-  private static final long PIECE = 16 << 20;
+  /// Bytes that are read and written at once: few, since malloc gives what is large and aligned a place of its own each time.
+  private static final long PIECE = 1 << 19;
 
   private final Device device;
   private final int threads;
