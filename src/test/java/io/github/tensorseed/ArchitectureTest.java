@@ -18,17 +18,18 @@ class ArchitectureTest {
   private static final String ROOT = "io.github.tensorseed";
 
   /// What each package may use of ours, apart from the root package.
-  private static final Map<String, Set<String>> ALLOWED = Map.of(
-      "", Set.of(),
-      "cpu", Set.of(),
-      "cuda", Set.of(),
-      "device", Set.of("cpu", "cuda"),
-      "signal", Set.of(),
-      "checkpoint", Set.of(),
-      "whitening", Set.of("checkpoint"),
-      "model", Set.of("checkpoint", "whitening"),
-      "dlpack", Set.of("cuda"),
-      "cli", Set.of("cpu", "device", "checkpoint", "model", "signal", "whitening"));
+  private static final Map<String, Set<String>> ALLOWED = Map.ofEntries(
+      Map.entry("", Set.of()),
+      Map.entry("cpu", Set.of()),
+      Map.entry("cuda", Set.of()),
+      Map.entry("device", Set.of("cpu", "cuda")),
+      Map.entry("signal", Set.of()),
+      Map.entry("dlpack", Set.of("cuda")),
+      Map.entry("checkpoint", Set.of()),
+      Map.entry("whitening", Set.of("checkpoint")),
+      Map.entry("model", Set.of("checkpoint", "whitening")),
+      Map.entry("adapter", Set.of("checkpoint", "model")),
+      Map.entry("cli", Set.of("adapter", "cpu", "device", "checkpoint", "model", "signal", "whitening")));
 
   /// The same for what profiles add.
   private static final Map<String, Set<String>> ADDED = Map.of(

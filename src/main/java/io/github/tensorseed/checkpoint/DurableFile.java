@@ -137,7 +137,7 @@ final class DurableFile implements AutoCloseable {
   }
 
   /// Makes the names in `directory` durable.
-  private static void syncDirectory(Path directory) throws IOException {
+  static void syncDirectory(Path directory) throws IOException {
     // Elsewhere a directory cannot be opened, and need not be.
     if (directory.getFileSystem().supportedFileAttributeViews().contains("unix")) {
       try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {

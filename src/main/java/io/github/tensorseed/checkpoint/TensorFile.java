@@ -144,7 +144,7 @@ public final class TensorFile implements AutoCloseable {
     }
   }
 
-  private static boolean isOurs(Path file) {
+  static boolean isOurs(Path file) {
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return false;
     }

@@ -28,8 +28,8 @@ import picocli.CommandLine.ParameterException;
     description = "Creates the first weights of neural networks: one seed, the same bits everywhere.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
-      InitCommand.class, PlanCommand.class, VerifyCommand.class, DiffCommand.class, InspectCommand.class, ZcaCommand.class,
-      CompareCommand.class, BenchCommand.class, DevicesCommand.class, HelpCommand.class
+      InitCommand.class, PlanCommand.class, VerifyCommand.class, DiffCommand.class, InspectCommand.class, AdaptCommand.class,
+      ZcaCommand.class, CompareCommand.class, BenchCommand.class, DevicesCommand.class, HelpCommand.class
     },
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
@@ -40,6 +40,7 @@ import picocli.CommandLine.ParameterException;
       "  tensorseed plan llama-3-8b                         what would be written",
       "  tensorseed init path/to/config.json --out weights  by a configuration",
       "  tensorseed verify gpt2                             whether all bits are as the seed makes them",
+      "  tensorseed adapt gpt2 --method pissa --rank 16 --out gpt2-pissa   a low-rank adapter",
       "  tensorseed zca fit --data x.npy --out zca.safetensors   what makes data white",
       "",
       "Exit codes:",

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A run of digits is whole: `h.{l}.*` matches `h.12.ln_1.weight` with l = 12, `h.1{l}.*` matches nothing. That makes the first place
 /// where a part between stars fits the only one to try, so matching takes no more steps than the lengths of pattern and name multiplied.
-final class Glob {
+public final class Glob {
   private static final int ANY = -1;
   private static final int FIRST_VARIABLE = -2;
 
@@ -22,7 +22,7 @@ final class Glob {
   private final List<String> variables = new ArrayList<>();
 
   /// @throws IllegalArgumentException if it is empty or its braces are wrong, with the column
-  Glob(String text) {
+  public Glob(String text) {
     this.text = text;
     if (text.isEmpty()) {
       throw new IllegalArgumentException("an empty pattern; use * to match every name");
@@ -63,6 +63,11 @@ final class Glob {
 
   private static int[] toArray(List<Integer> part) {
     return part.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /// Whether all of `name` matches.
+  public boolean matches(String name) {
+    return match(name) != null;
   }
 
   /// The values of the variables if `name` matches, else null.

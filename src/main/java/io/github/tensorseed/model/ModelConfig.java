@@ -163,6 +163,11 @@ public final class ModelConfig {
     return keys.path("architectures").path(0).textValue();
   }
 
+  /// What transformers calls the model, its `model_type`; empty if the configuration does not say.
+  public String modelType() {
+    return keys.path("model_type").asText();
+  }
+
   /// The element type that the configuration asks for in `dtype` or `torch_dtype`.
   ///
   /// @throws IllegalArgumentException if it names a type that weights cannot have here
