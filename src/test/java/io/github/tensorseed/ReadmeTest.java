@@ -108,6 +108,17 @@ class ReadmeTest {
         """ + example("DLPack.VERSIONED.lend") + "}}");
   }
 
+  /// Of less memory, and so of fewer panels.
+  @Test
+  void orthogonalMatrixIsMadeInParts() throws Exception {
+    run("""
+        import io.github.tensorseed.OrthogonalPanels.Triangle;
+        public class Example { public static void main(String[] args) throws Exception {
+          try (Device device = Devices.open("cpu");
+               Tensor shard = device.allocate(DType.BF16, Slice.of(Shape.of(1 << 12, 8)).along(0, 1 << 10, 1 << 10))) {
+        """ + example("new OrthogonalPanels").replace("1 << 20, 256", "1 << 12, 8") + "}}}");
+  }
+
   private static String example(String part) throws IOException {
     return examples().stream().filter(example -> example.contains(part)).findFirst().orElseThrow();
   }

@@ -2,6 +2,7 @@ package io.github.tensorseed.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.tensorseed.DType;
@@ -19,9 +20,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -200,5 +209,33 @@ class SparkWhiteningTest {
           .isThrownBy(() -> SparkWhitening.covariance(spark.parallelize(List.<float[]>of(), 2), Precision.MIXED, Shrinkage.NONE, device))
           .withMessageContaining("no rows");
     }
+  }
+
+  /// The same rows, as a column of a DataFrame.
+  @Test
+  void columnOfADataFrame() throws IOException {
+    List<float[]> rows = rows(300);
+    SparkSession session = SparkSession.builder().sparkContext(spark.sc()).getOrCreate();
+    for (DataType type : List.of(DataTypes.FloatType, DataTypes.DoubleType)) {
+      List<Row> arrays = rows.stream().map(row -> RowFactory.create("x", IntStream.range(0, D)
+          .<Object>mapToObj(j -> type.equals(DataTypes.FloatType) ? (Object) row[j] : (Object) (double) row[j]).toList())).toList();
+      Dataset<Row> frame = session.createDataFrame(arrays, new StructType().add("name", DataTypes.StringType)
+          .add("values", DataTypes.createArrayType(type)));
+      List<float[]> found = FrameRows.of(frame, "values").collect();
+      assertThat(found).hasSize(300);
+      for (int i = 0; i < 300; i++) {
+        assertThat(found.get(i)).isEqualTo(rows.get(i));
+      }
+      try (CpuDevice device = CpuDevice.open(1);
+           Covariance covariance = SparkWhitening.covariance(FrameRows.of(frame, "values"), Precision.MIXED, Shrinkage.NONE, device);
+           Tensor matrix = covariance.matrix(1)) {
+        requireNear(matrix.toDoubles(), covariance(rows, new double[D]), ROUNDING);
+      }
+      assertThatExceptionOfType(IllegalArgumentException.class).isThrownBy(() -> FrameRows.of(frame, "name"))
+          .withMessageContaining("column 'name' is string, and rows are array<float> or array<double>");
+    }
+    Dataset<Row> gap = session.createDataFrame(List.of(RowFactory.create((Object) null)),
+        new StructType().add("values", DataTypes.createArrayType(DataTypes.FloatType)));
+    assertThatThrownBy(() -> FrameRows.of(gap, "values").collect()).hasStackTraceContaining("column 'values' has a null");
   }
 }
