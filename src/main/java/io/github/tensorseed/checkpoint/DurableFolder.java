@@ -87,19 +87,28 @@ public final class DurableFolder implements AutoCloseable {
     }
   }
 
-  /// Whether there is nothing but weights that we wrote and the texts beside them.
+  /// Whether there are weights that we wrote, and nothing else but the texts beside them.
   private boolean isOurs() throws IOException {
     if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
       return false;
     }
-    try (Stream<Path> paths = Files.walk(folder, DEEPEST + 1)) {
-      return paths.allMatch(path -> {
-        int depth = folder.relativize(path).getNameCount();
-        return Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)
-            ? depth < DEEPEST
-            : TEXTS.contains(path.getFileName().toString()) || TensorFile.isOurs(path);
-      });
+    boolean weights = false;
+    List<Path> paths;
+    try (Stream<Path> walk = Files.walk(folder, DEEPEST + 1)) {
+      paths = walk.toList();
     }
+    for (Path path : paths) {
+      if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+        if (folder.relativize(path).getNameCount() >= DEEPEST) {
+          return false;
+        }
+      } else if (TensorFile.isOurs(path)) {
+        weights = true;
+      } else if (!TEXTS.contains(path.getFileName().toString())) {
+        return false;
+      }
+    }
+    return weights;
   }
 
   /// Where its files are to be made.

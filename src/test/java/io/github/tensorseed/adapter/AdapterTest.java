@@ -503,6 +503,10 @@ class AdapterTest {
     Files.writeString(out.resolve("pissa_init/notes.txt"), "mine");
     assertWrong("with more than tensorseed wrote", model, "--method", "pissa", "--rank", 1, "--force");
     assertThat(out.resolve("pissa_init/notes.txt")).hasContent("mine");
+    Path texts = Files.createDirectory(dir.resolve("texts"));
+    Files.writeString(texts.resolve("config.json"), "mine");
+    assertThat(adapt(model, "--method", "lora", "--rank", 1, "--out", texts, "--force").err()).contains("with more than tensorseed wrote");
+    assertThat(texts.resolve("config.json")).hasContent("mine");
     CommandRun run = adapt(model, "--method", "lora", "--rank", 1, "--out", model, "--force");
     assertThat(run.err()).contains("has the checkpoint itself");
     assertThat(model.resolve("model.safetensors")).exists();
