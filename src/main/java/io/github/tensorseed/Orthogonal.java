@@ -51,7 +51,7 @@ public record Orthogonal(double gain, Fans.Layout layout) implements Initializer
     Device device = tensor.device();
     OrthogonalPanels panels = new OrthogonalPanels(this, tensor.dtype(), tensor.slice().whole(), stream);
     if (panels.count() > 1) {
-      try (OrthogonalPanels.Triangle all = panels.merge(panels.triangles(device, 0, panels.count()))) {
+      try (OrthogonalPanels.Triangle all = panels.triangle(device)) {
         panels.fill(tensor, all);
       }
       return;

@@ -64,7 +64,12 @@ public final class OrthogonalPanels {
   /// @param whole the shape of the tensor
   /// @param stream the tensor's own
   public OrthogonalPanels(Orthogonal law, DType dtype, Shape whole, RandomStream stream) {
-    this(law, dtype, whole, stream, 0);
+    this(law, dtype, whole, stream, panel(law.matrix(whole)));
+  }
+
+  private static long panel(Shape matrix) {
+    long vectors = Math.max(1, Math.min(matrix.extent(0), matrix.extent(1)));
+    return Math.max(vectors, ELEMENTS / vectors);
   }
 
   /// In panels of `panel` of the longer side; the last takes what is left over. Another size gives other last bits.
@@ -79,8 +84,8 @@ public final class OrthogonalPanels {
     tall = matrix.extent(0) > matrix.extent(1);
     vectors = matrix.extent(tall ? 1 : 0);
     length = matrix.extent(tall ? 0 : 1);
-    this.panel = panel == 0 ? Math.max(vectors, ELEMENTS / Math.max(1, vectors)) : panel;
-    if (this.panel < Math.max(1, vectors)) {
+    this.panel = panel;
+    if (panel < Math.max(1, vectors)) {
       throw new IllegalArgumentException("panels of " + panel + " of the longer side of " + matrix + ": each needs at least "
           + Math.max(1, vectors));
     }
@@ -118,6 +123,13 @@ public final class OrthogonalPanels {
   private boolean touches(int panel, Slice slice) {
     int axis = axis();
     return axis < 0 || slice.offset(axis) < begin(panel + 1) && begin(panel) < slice.offset(axis) + slice.shape().extent(axis);
+  }
+
+  /// The triangle of all panels, where they are all of one device.
+  ///
+  /// @return the caller's to close
+  public Triangle triangle(Device device) {
+    return merge(triangles(device, 0, count()));
   }
 
   /// The triangles of panels `from` to `to`, `to` not among them, as far merged as they can be without others: at most 2 log2(count).
@@ -169,13 +181,10 @@ public final class OrthogonalPanels {
   private void mergeLast(List<Triangle> triangles) {
     try (Triangle second = triangles.removeLast(); Triangle first = triangles.removeLast()) {
       Device device = first.lower.device();
-      Shape both = Shape.of(vectors, 2 * vectors);
-      try (Tensor given = device.allocate(DType.F64, both); Tensor rows = device.allocate(DType.F64, both)) {
-        for (Tensor tensor : List.of(given, rows)) {
-          copy(first.lower, tensor, 0);
-          copy(second.lower, tensor, vectors);
-        }
-        triangles.add(new Triangle(first.from, second.to, triangle(device, given, rows)));
+      try (Tensor both = device.allocate(DType.F64, Shape.of(vectors, 2 * vectors))) {
+        copy(first.lower, both, 0);
+        copy(second.lower, both, vectors);
+        triangles.add(new Triangle(first.from, second.to, lower(both)));
       }
     }
   }
@@ -189,8 +198,8 @@ public final class OrthogonalPanels {
   }
 
   private Triangle triangle(Device device, int panel) {
-    try (Tensor given = gaussian(device, panel); Tensor rows = gaussian(device, panel)) {
-      return new Triangle(panel, panel + 1, triangle(device, given, rows));
+    try (Tensor rows = gaussian(device, panel)) {
+      return new Triangle(panel, panel + 1, lower(rows));
     }
   }
 
@@ -200,14 +209,16 @@ public final class OrthogonalPanels {
   }
 
   /// L of `given = L Q`.
-  ///
-  /// @param rows the same again, which become Q
-  private Tensor triangle(Device device, Tensor given, Tensor rows) {
+  private Tensor lower(Tensor given) {
+    Device device = given.device();
     LinearAlgebra algebra = device.linearAlgebra();
-    algebra.qr(rows);
-    Tensor lower = device.allocate(DType.F64, Shape.of(vectors, vectors));
-    algebra.gemm(Op.N, Op.T, 1, given, rows, 0, lower);
-    return lower;
+    try (Tensor q = device.allocate(DType.F64, given.shape())) {
+      device.convert(given, 1, q);
+      algebra.qr(q);
+      Tensor lower = device.allocate(DType.F64, Shape.of(vectors, vectors));
+      algebra.gemm(Op.N, Op.T, 1, given, q, 0, lower);
+      return lower;
+    }
   }
 
   /// Fills a tensor, which has the whole matrix or any slice of it, with what is there. Only panels that it has something of are made.

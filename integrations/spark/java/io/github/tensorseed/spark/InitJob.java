@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.tensorseed.cli.Main;
 import io.github.tensorseed.cli.PlanOptions;
+import io.github.tensorseed.cli.SeedOption;
 import io.github.tensorseed.cli.Units;
 import io.github.tensorseed.model.Plan;
 import java.io.IOException;
@@ -44,9 +45,7 @@ public final class InitJob implements Callable<Integer> {
           + " nodes share.")
   String out = "";
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
-      description = "64 bits: decimal from -2^63 to 2^64 - 1, or hexadecimal behind 0x. Default: ${DEFAULT-VALUE}.")
-  String seed = "0";
+  @Mixin SeedOption seed = new SeedOption();
 
   @Option(names = "--shard-size", paramLabel = "SIZE", defaultValue = "5GB",
       description = "Bytes of values per file, as in 5GB or 500MiB; a larger tensor has a file of its own. Default: ${DEFAULT-VALUE}.")
@@ -65,7 +64,7 @@ public final class InitJob implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    long key = Units.seed(seed);
+    long key = seed.key();
     long size = Units.size(shardSize);
     Plan plan = options.plan();
     if (plan.tensors().isEmpty()) {

@@ -122,7 +122,7 @@ public record TensorSpec(String name, StoredType type, Shape shape, Initializer 
     if (initializer instanceof Orthogonal orthogonal) {
       OrthogonalPanels panels = new OrthogonalPanels(orthogonal, dtype, shape, stream);
       if (panels.count() > 1 && panels.alongRows()) {
-        try (OrthogonalPanels.Triangle all = panels.merge(panels.triangles(own, 0, panels.count()))) {
+        try (OrthogonalPanels.Triangle all = panels.triangle(own)) {
           for (int i = 0; i < panels.count(); i++) {
             held(own, dtype, panels.slice(i), stream, panel -> panels.fill(panel, all), use);
           }

@@ -80,9 +80,7 @@ final class AdaptCommand implements Callable<Integer> {
       description = "Of A and B; the weights keep theirs. Default: ${DEFAULT-VALUE}.")
   String dtype = "F32";
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
-      description = "64 bits: decimal from -2^63 to 2^64 - 1, or hexadecimal behind 0x. Default: ${DEFAULT-VALUE}.")
-  String seed = "0";
+  @Mixin SeedOption seed = new SeedOption();
 
   @Option(names = "--out", required = true, paramLabel = "DIR", description = "The folder to write, which appears when all of it is there.")
   Path out = Path.of("");
@@ -97,7 +95,7 @@ final class AdaptCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Adapter adapter = new Adapter(method(), rank, alpha == null ? rank : alpha, DType.of(dtype), Units.seed(seed));
+    Adapter adapter = new Adapter(method(), rank, alpha == null ? rank : alpha, DType.of(dtype), seed.key());
     if (!Files.isDirectory(checkpoint)) {
       throw new IllegalArgumentException(checkpoint + (Files.exists(checkpoint) ? " is no folder" : ": no such folder")
           + "; give one with config.json and safetensors");

@@ -80,9 +80,7 @@ final class CompareCommand implements Callable<Integer> {
           + " Default: N(0, 1), as many features as units.")
   @Nullable String data;
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
-      description = "64 bits: decimal from -2^63 to 2^64 - 1, or hexadecimal behind 0x. Default: ${DEFAULT-VALUE}.")
-  String seed = "0";
+  @Mixin SeedOption seed = new SeedOption();
 
   @Mixin DeviceOptions device = new DeviceOptions();
 
@@ -148,7 +146,7 @@ final class CompareCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Propagation network = new Propagation(depth, width, activation);
-    RandomStream stream = RandomStream.of(Units.seed(seed));
+    RandomStream stream = RandomStream.of(seed.key());
     if (rows < 1) {
       throw new IllegalArgumentException("--rows " + rows + ": give at least 1 row");
     }

@@ -54,9 +54,7 @@ final class InitCommand implements Callable<Integer> {
       description = "The folder to write a model to; with --tensor a file, .safetensors or, for one tensor, .npy.")
   Path out = Path.of("");
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
-      description = "64 bits: decimal from -2^63 to 2^64 - 1, or hexadecimal behind 0x. Default: ${DEFAULT-VALUE}.")
-  String seed = "0";
+  @Mixin SeedOption seed = new SeedOption();
 
   @Option(names = "--shard-size", paramLabel = "SIZE", defaultValue = "5GB",
       description = "Bytes of values per file, as in 5GB or 500MiB; a larger tensor has a file of its own. Default: ${DEFAULT-VALUE}.")
@@ -82,7 +80,7 @@ final class InitCommand implements Callable<Integer> {
     if (resume && force) {
       throw new IllegalArgumentException("--resume keeps what is there and --force deletes it; give one of them");
     }
-    long key = Units.seed(seed);
+    long key = seed.key();
     long size = Units.size(shardSize);
     Part share = part(part);
     if (options.model != null) {

@@ -56,7 +56,7 @@ public final class Units {
   }
 
   /// A 64-bit seed: decimal from -2^63 to 2^64 - 1, or 0x and hexadecimal digits.
-  public static long seed(String text) {
+  static long seed(String text) {
     try {
       if (!text.chars().allMatch(c -> c < 128)) {
         throw new NumberFormatException("digits of another script");
